@@ -1,0 +1,351 @@
+"""Ensembles: many independent networks trained on data sets of their own, as one computation.
+
+Two paths lead to the same numbers. The reference path is plain torch: the members' parameters
+are stacked, `torch.func` evaluates all of them, and any torch optimiser steps them; it takes any
+module, any loss, batches and devices. The fast path (`kbe.fast`) is compiled for the
+paper's networks, full batch and gradient descent without momentum; it is taken by itself
+wherever it applies, and the result's attributes say which path ran.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import nn
+from tqdm.auto import tqdm
+
+from kbe import checks, encoding, fast, losses
+from kbe.reference import ReferenceTrainer
+
+PATHS = ("auto", "fast", "reference")
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_CHUNK = 2e5  # member-epochs between two looks at the keyboard and the progress bar
+
+
+class Trainer(Protocol):
+    """What a path offers: all members, advanced some epochs at a time."""
+
+    def advance(self, epochs: int) -> None:
+        """Train on for some epochs."""
+
+    def outputs(self) -> np.ndarray:
+        """The outputs now, shape (members, points, heads)."""
+
+    def parameters(self) -> np.ndarray:
+        """The weights now, shape (members, parameters)."""
+
+    def onset(self) -> np.ndarray:
+        """The onset epochs so far, shape (members,), -1 for none."""
+
+
+def train(
+    network: Callable[[], nn.Module],
+    data: xr.Dataset,
+    loss: Callable = losses.gaussian_nll,
+    *,
+    learning_rate: float = 0.1,
+    epochs: int = 2000,
+    record: Sequence[int] | None = None,
+    reduction: str = "mean",
+    optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+    batch_size: int | None = None,
+    jump: float = 0.25,
+    seed: int = 0,
+    dtype: str = "float64",
+    path: str = "auto",
+    device: str = "cpu",
+    threads: int | None = None,
+    keep_parameters: bool = False,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Train one network for each member of the data, all independent of each other (section II).
+
+    Parameters
+    ----------
+    network : callable
+        Makes a member's module when called without arguments; its initial weights are the
+        module's own, drawn from the member's seed. Input (points, ...), output (points, heads).
+    data : xarray.Dataset
+        `x` (member, point, ...) and `y` (member, point), as `encoding.random_encoding` draws.
+    loss : callable
+        A function of output and target, one value a point, from `kbe.losses` or your own.
+    learning_rate : float
+        eta.
+    epochs : int
+        Passes over the data.
+    record : sequence of int, optional
+        The epochs after which outputs are kept, 0 being the start; by default `epoch_grid(epochs)`.
+    reduction : {"mean", "sum"}
+        How the loss is taken over the points of a batch.
+    optimizer : callable, optional
+        Makes a torch optimiser from parameters and `lr`; None is gradient descent without momentum.
+        It must act on every number alone, as SGD, RMSprop and Adam do.
+    batch_size : int, optional
+        Points a step, drawn anew without repetition in every epoch; None is the full batch.
+    jump : float
+        A member's onset is the first epoch in which an output at one of its points changes by more
+        than this, or is not finite.
+    seed : int
+        Start of all random draws: weights and batches.
+    dtype : {"float64", "float32"}
+        Precision of weights and outputs.
+    path : {"auto", "fast", "reference"}
+        "auto" takes the fast path wherever it applies.
+    device : str
+        Where the reference path computes, as torch names it.
+    threads : int, optional
+        Threads of the fast path; None takes as many as torch does.
+    keep_parameters : bool
+        Keep the weights at every recorded epoch, for the training response.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    xarray.Dataset
+        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`;
+        `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
+        there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
+        The arguments and the path that ran are attributes.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the chosen path cannot do what is asked.
+    """
+    x, y = _check_data(data)
+    checks.number("learning_rate", learning_rate, above=0)
+    checks.integer("epochs", epochs, 0)
+    checks.choice("reduction", reduction, ("mean", "sum"))
+    checks.number("jump", jump, above=0)
+    checks.choice("dtype", dtype, DTYPES)
+    if batch_size is not None:
+        checks.integer("batch_size", batch_size, 1, y.shape[1])
+    if threads is not None:
+        checks.integer("threads", threads, 1)
+    epochs_kept = _check_record(record, epochs)
+    modules = initial_modules(network, len(y), seed)
+    _check_network(modules[0], loss, x[0], y[0])
+    chosen = _choose_path(path, modules[0], loss, optimizer, batch_size, device)
+    weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
+    trainer: Trainer
+    if chosen == "fast":
+        trainer = fast.FastTrainer(modules[0], weights, x, y, loss, learning_rate, reduction == "mean", jump, threads)
+    else:
+        trainer = ReferenceTrainer(modules[0], weights, x, y, loss, learning_rate, reduction == "mean", jump,
+                                   optimizer, batch_size, seed, device)  # fmt: skip
+    history = _record(trainer, epochs_kept, epochs, len(y), keep_parameters, progress)
+    result = _dataset(data, history, trainer.onset(), epochs_kept, loss, reduction)
+    names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
+    plain = {"learning_rate": learning_rate, "epochs": epochs, "reduction": reduction, "jump": jump, "dtype": dtype}
+    result.attrs = {**{f"data_{k}": v for k, v in data.attrs.items()}, **names, **plain, "seed": seed, "path": chosen,
+                    "batch_size": batch_size or y.shape[1], "device": device}  # fmt: skip
+    return result
+
+
+def epoch_grid(epochs: int, count: int = 100) -> np.ndarray:
+    """Epochs from 0 to the last, about evenly spaced on a logarithmic axis.
+
+    Parameters
+    ----------
+    epochs : int
+        The last epoch, at least 0.
+    count : int
+        The number of epochs wanted; small ones coincide, so that fewer may come back.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Increasing, from 0 to `epochs`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    checks.integer("epochs", epochs, 0)
+    checks.integer("count", count, 2)
+    return np.unique(np.round(np.geomspace(1, epochs + 1, count)).astype(int) - 1)
+
+
+def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 0) -> list[nn.Module]:
+    """The members' modules before training, each drawn in float64 from its own seed.
+
+    Parameters
+    ----------
+    network : callable
+        Makes a module when called without arguments.
+    members : int
+        How many.
+    seed : int
+        Start of the draws; a member's module depends on it and on the member's number alone.
+
+    Returns
+    -------
+    list of torch.nn.Module
+        One for each member, in float64.
+
+    Raises
+    ------
+    ValueError
+        If `network` makes no torch module, or one without parameters.
+    """
+    checks.integer("members", members, 1)
+    if isinstance(network, nn.Module) or not callable(network):
+        raise ValueError(f"network is {network!r}: it must be a callable that makes a torch module, such as its class.")
+    modules, usual = [], torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]):
+        torch.set_default_dtype(torch.float64)
+        try:
+            for member in range(members):
+                torch.manual_seed(int(encoding.member_generator(seed, member, "weights").integers(2**63)))
+                modules.append(network())
+                if not isinstance(modules[-1], nn.Module) or not list(modules[-1].parameters()):
+                    raise ValueError(f"network makes {modules[-1]!r}: it must make a torch module with parameters.")
+        finally:
+            torch.set_default_dtype(usual)
+    return modules
+
+
+def flat_parameters(module: nn.Module) -> np.ndarray:
+    """A module's parameters as one vector.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Any module.
+
+    Returns
+    -------
+    numpy.ndarray, shape (parameters,)
+        In the order of `module.parameters()`.
+    """
+    return nn.utils.parameters_to_vector(module.parameters()).detach().cpu().numpy()
+
+
+def with_parameters(module: nn.Module, parameters: np.ndarray) -> nn.Module:
+    """A copy of a module that holds other parameters.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The architecture.
+    parameters : array, shape (parameters,)
+        In the order of `module.parameters()`.
+
+    Returns
+    -------
+    torch.nn.Module
+        A copy, in the dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If the number of parameters is not the module's.
+    """
+    values = torch.as_tensor(np.array(parameters))
+    count = sum(p.numel() for p in module.parameters())
+    if values.shape != (count,):
+        raise ValueError(f"parameters has shape {tuple(values.shape)}: the module has {count} parameters.")
+    result = copy.deepcopy(module).to(values.dtype)
+    nn.utils.vector_to_parameters(values, result.parameters())
+    return result
+
+
+def _check_data(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(data, xr.Dataset) or not {"x", "y"} <= set(data):
+        raise ValueError(f"data is a {type(data).__name__}: it must be an xarray.Dataset with variables x and y.")
+    y = checks.array("data.y", data["y"].values, 2)
+    x = checks.array("data.x", data["x"].values)
+    if x.ndim < 3 or x.shape[:2] != y.shape:
+        raise ValueError(f"data.x has shape {x.shape} and data.y {y.shape}: x must be (member, point, ...) like y.")
+    return x, y
+
+
+def _check_record(record: Sequence[int] | None, epochs: int) -> np.ndarray:
+    if record is None:
+        return epoch_grid(epochs)
+    kept = checks.array("record", record, 1)
+    if (kept != np.round(kept)).any() or (np.diff(kept) <= 0).any() or kept[0] < 0 or kept[-1] > epochs:
+        raise ValueError(f"record must hold increasing whole epochs from 0 to epochs, which is {epochs}.")
+    return kept.astype(int)
+
+
+def _check_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
+    """Try one forward pass and one loss, so that a misfit is said before the work starts."""
+    with torch.no_grad():
+        output = module(torch.as_tensor(x))
+        if output.ndim != 2 or len(output) != len(y):
+            raise ValueError(f"network gives an output of shape {tuple(output.shape)}: it must be (points, heads).")
+        values = loss(output, torch.as_tensor(y))
+    if values.shape != (len(y),):
+        raise ValueError(f"loss gives shape {tuple(values.shape)}: it must give one value for each of {len(y)} points.")
+
+
+def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:
+    checks.choice("path", path, PATHS)
+    obstacle = fast.obstacle(module, loss)
+    if optimizer is not None:
+        obstacle = "it knows no optimizer but gradient descent"
+    elif batch_size is not None:
+        obstacle = "it trains on the full batch only"
+    elif device != "cpu":
+        obstacle = f"it does not run on {device}"
+    if path == "fast" and obstacle:
+        raise ValueError(f"path is 'fast': it cannot be taken, because {obstacle}.")
+    return "reference" if obstacle else "fast" if path == "auto" else path
+
+
+def _record(
+    trainer: Trainer, kept: np.ndarray, epochs: int, members: int, keep_parameters: bool, progress: bool
+) -> dict[str, np.ndarray]:
+    """Advance from one recorded epoch to the next, in chunks short enough for an interrupt to be felt."""
+    history: dict[str, list[np.ndarray]] = {"outputs": [], "parameters": []}
+    chunk, done = max(1, int(_CHUNK / members)), 0
+    with tqdm(total=epochs, disable=not progress, unit="epoch", desc=f"{members} members") as bar:
+        for epoch in [*kept, epochs]:
+            while done < epoch:
+                stride = min(chunk, epoch - done)
+                trainer.advance(stride)
+                done += stride
+                bar.update(stride)
+            if len(history["outputs"]) < len(kept):
+                history["outputs"].append(trainer.outputs())
+                if keep_parameters:
+                    history["parameters"].append(trainer.parameters())
+    return {name: np.stack(values, 1) for name, values in history.items() if values}
+
+
+def _dataset(
+    data: xr.Dataset, history: dict[str, np.ndarray], onset: np.ndarray, kept: np.ndarray, loss: Callable, reduction: str
+) -> xr.Dataset:
+    outputs = history["outputs"]
+    with torch.no_grad():
+        target = torch.as_tensor(data["y"].values)[:, None].expand(outputs.shape[:3])
+        values = loss(torch.as_tensor(outputs).double(), target).numpy()
+    dims = ("member", "epoch", "point")
+    variables: dict[str, Any] = {"mu": (dims, outputs[..., 0])}
+    if outputs.shape[-1] > 1:
+        variables["sigma"] = (dims, outputs[..., 1])
+    if outputs.shape[-1] > 2:
+        variables["output"] = ((*dims, "head"), outputs)
+    variables["loss"] = (dims[:2], values.mean(2) if reduction == "mean" else values.sum(2))
+    variables["onset"] = ("member", np.where(onset < 0, np.inf, onset))
+    if "parameters" in history:
+        variables["parameters"] = ((*dims[:2], "parameter"), history["parameters"])
+    result = xr.Dataset(variables, coords={"epoch": kept, "member": np.arange(len(outputs))})
+    return result.assign(x=data["x"], y=data["y"])
+
+
+def _name(thing: Any) -> str:
+    """How a callable was made, for the record."""
+    if isinstance(thing, functools.partial):
+        settings = [*map(repr, thing.args), *(f"{k}={v!r}" for k, v in thing.keywords.items())]
+        return f"{_name(thing.func)}({', '.join(settings)})"
+    return thing if isinstance(thing, str) else getattr(thing, "__name__", type(thing).__name__)

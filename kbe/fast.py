@@ -1,0 +1,206 @@
+"""The fast path: full-batch gradient descent on bit-string networks, members as vector lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from kbe import lanes, losses
+from kbe.networks import BitNetwork
+from kbe.simd import WIDTH
+from kbe.windows import WindowGraph, merged_graph, plain_graph
+
+_ACTIVATIONS = {"elu": lanes.ELU, "relu": lanes.RELU, "tanh": lanes.TANH, "sigmoid": lanes.SIGMOID,
+                "linear": lanes.LINEAR, "softplus": lanes.SOFTPLUS, "exponential": lanes.EXPONENTIAL}  # fmt: skip
+_LOSSES: dict[Callable, int] = {
+    losses.squared_error: lanes.SQUARED,
+    losses.gaussian_nll: lanes.GAUSSIAN,
+    losses.gaussian_nll_misprinted: lanes.MISPRINTED,
+}
+
+
+def obstacle(module: object, loss: Callable) -> str | None:
+    """Why the fast path cannot train this network on this loss, or None if it can.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A network.
+    loss : callable
+        A loss of `kbe.losses`.
+
+    Returns
+    -------
+    str or None
+        A clause that names the reason.
+    """
+    if not isinstance(module, BitNetwork) or type(module).forward is not BitNetwork.forward:
+        return f"the network is a {type(module).__name__}, not a BitNetwork"
+    if loss not in _LOSSES:
+        return "the loss has no compiled form"
+    if loss is not losses.squared_error and len(module.heads) < 2:
+        return "the loss needs two heads"
+    return None
+
+
+class FastTrainer:
+    """Many members' training, advanced some epochs at a time.
+
+    Parameters
+    ----------
+    module : BitNetwork
+        One member, for the architecture.
+    parameters : array, shape (members, parameters)
+        Initial weights, in the order of `module.parameters()`.
+    x : array, shape (members, points, bits)
+        Each member's inputs.
+    y : array, shape (members, points)
+        Each member's targets.
+    loss : callable
+        A loss that `obstacle` does not refuse.
+    learning_rate : float
+        eta.
+    mean : bool
+        Whether the loss is the mean over points or their sum.
+    jump : float
+        The change of an output in one epoch beyond which the member's onset is noted.
+    threads : int or None
+        Threads to use; None takes as many as torch does.
+    """
+
+    def __init__(self, module: BitNetwork, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
+                 learning_rate: float, mean: bool, jump: float, threads: int | None) -> None:  # fmt: skip
+        members, points, _ = x.shape
+        self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
+        self._members, self._blocks, self._epoch = members, -(-members // WIDTH), 0
+        self._heads, self._dtype = len(module.heads), parameters.dtype
+        graph, self._row = _graph(module, x)
+        target, share = _slots(self._row, y, len(graph.rows), 1 / points if mean else 1.0)
+        self._target, self._share = self._in_lanes(target), self._in_lanes(share)
+        self._network = _network(module, graph)
+        self._loss, self._settings = _LOSSES[loss], (float(learning_rate), float(jump))
+        self._weights = self._in_lanes(parameters)
+        last = self._network[0][-1]
+        self._hidden, self._back = (self._zeros(last[lanes.FIRST_ROW] + (last[lanes.UNITS] + 1) * last[lanes.OUTPUTS])
+                                    for _ in range(2))  # fmt: skip
+        values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], members)
+        self._hidden[:, : len(values)] = self._in_lanes(values.T)
+        self._gradient, self._nodes = np.zeros_like(self._weights), self._zeros(len(graph.pairs) + len(graph.sums))
+        self._outputs, self._before, self._slopes = (self._zeros(self._heads * len(graph.rows)) for _ in range(3))
+        self._onset = np.full((self._blocks, WIDTH), -1, np.int64)
+        for block in range(self._blocks):
+            lanes.forward(self._network, *(a[block] for a in (self._weights, self._hidden, self._nodes, self._outputs)))
+
+    def _zeros(self, rows: int) -> np.ndarray:
+        return np.zeros((self._blocks, rows, WIDTH), self._dtype)
+
+    def _in_lanes(self, values: np.ndarray) -> np.ndarray:
+        """From (members, n) to (blocks, n, 16); the lanes to spare repeat the last member."""
+        member = np.minimum(np.arange(self._blocks * WIDTH), self._members - 1)
+        return np.ascontiguousarray(values[member].reshape(self._blocks, WIDTH, -1).swapaxes(1, 2), self._dtype)
+
+    def _by_member(self, values: np.ndarray) -> np.ndarray:
+        """From (blocks, n, 16) to (members, n)."""
+        return values.swapaxes(1, 2).reshape(self._blocks * WIDTH, -1)[: self._members]
+
+    def advance(self, epochs: int) -> None:
+        """Train on.
+
+        Parameters
+        ----------
+        epochs : int
+            Steps of full-batch gradient descent.
+        """
+        arrays = (self._target, self._share, self._weights, self._gradient, self._hidden, self._back, self._nodes,
+                  self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
+
+        def train(block: int) -> None:
+            lanes.advance(self._network, self._loss, *self._settings, self._epoch, epochs, *(a[block] for a in arrays))
+
+        list(self._pool.map(train, range(self._blocks)))
+        self._epoch += epochs
+
+    def outputs(self) -> np.ndarray:
+        """The outputs now, at each member's own points.
+
+        Returns
+        -------
+        numpy.ndarray, shape (members, points, heads)
+            Mean and, with a second head, standard deviation.
+        """
+        rows = self._by_member(self._outputs).reshape(self._members, self._heads, -1)
+        return np.take_along_axis(rows, self._row[:, None, :], 2).swapaxes(1, 2)
+
+    def parameters(self) -> np.ndarray:
+        """The weights now.
+
+        Returns
+        -------
+        numpy.ndarray, shape (members, parameters)
+            In the order of `module.parameters()`.
+        """
+        return self._by_member(self._weights).copy()
+
+    def onset(self) -> np.ndarray:
+        """The onset epochs so far.
+
+        Returns
+        -------
+        numpy.ndarray, shape (members,)
+            -1 for a member without onset.
+        """
+        return self._onset.reshape(-1)[: self._members].copy()
+
+
+def _network(module: BitNetwork, graph: WindowGraph) -> tuple:
+    """What `kbe.lanes` must know of the architecture: table of layers, parents, activation, heads."""
+    table, unit, weight = [], 0, 0
+    row = len(graph.values) + 1  # after each layer stands one unit of zeros, the padding
+    for convolution, parents in zip(module.convolutions, graph.parents, strict=True):
+        inputs, outputs = convolution.in_channels, convolution.out_channels
+        table.append((len(parents), inputs, outputs, unit, row, weight))
+        unit += len(parents)
+        row += (len(parents) + 1) * outputs
+        weight += outputs * (inputs * parents.shape[1] + 1)
+    kinds = np.array([_ACTIVATIONS[name] for name in module.head_activations])
+    floors = np.array([0.0, module.sigma_floor])[: len(kinds)]
+    positions = module.heads[0].in_features // module.convolutions[-1].out_channels
+    heads = (positions, *(np.ascontiguousarray(a, np.int64) for a in (graph.pairs, graph.sums, graph.rows)), kinds, floors)
+    parents = np.ascontiguousarray(np.concatenate(graph.parents), np.int64)
+    return np.array(table, np.int64), parents, _ACTIVATIONS[module.activation], weight, heads
+
+
+def _graph(module: BitNetwork, x: np.ndarray) -> tuple[WindowGraph, np.ndarray]:
+    """The cheaper graph of the two, and the row of it at which each member's points stand."""
+    members, points, bits = x.shape
+    convolution = module.convolutions[0]
+    shape = (len(module.convolutions), convolution.kernel_size[0], module.padding)
+    distinct, inverse = np.unique(x.reshape(-1, bits), axis=0, return_inverse=True)
+    plain = plain_graph(x, *shape)
+    if len(distinct) * bits > 10 * plain.values.shape[0]:
+        return plain, np.broadcast_to(np.arange(points), (members, points))
+    merged = merged_graph(distinct, *shape)
+    if merged.cost(convolution.out_channels) < plain.cost(convolution.out_channels):
+        return merged, inverse.reshape(members, points)
+    return plain, np.broadcast_to(np.arange(points), (members, points))
+
+
+def _slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and their weights, shape (members, slots * rows); points with the same input take a slot each."""
+    members, points = y.shape
+    order = np.argsort(row, axis=1, kind="stable")
+    ordered = np.take_along_axis(row, order, 1)
+    first = np.maximum.accumulate(
+        np.where(np.diff(ordered, axis=1, prepend=-1) != 0, np.arange(points), 0), axis=1
+    )
+    slot = np.empty_like(order)
+    np.put_along_axis(slot, order, np.arange(points) - first, 1)
+    slots = int(slot.max()) + 1
+    target, share = np.zeros((2, members, slots, rows))
+    member = np.arange(members)[:, None]
+    target[member, slot, row] = y
+    share[member, slot, row] = weight
+    return target.reshape(members, -1), share.reshape(members, -1)

@@ -1,0 +1,174 @@
+"""The networks of section II as plain `torch.nn.Module`s (equations 6, 7 and 9 to 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from kbe import checks
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "elu": nn.ELU,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
+HEADS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "softplus": nn.functional.softplus,
+    "exponential": torch.exp,
+    "linear": lambda z: z,
+}
+PADDINGS = ("zeros", "circular", "valid")
+
+
+class BitNetwork(nn.Module):
+    r"""A convolutional network on bit strings with one linear head an output, Eq. (9)-(11).
+
+    .. math::
+        y = f_n \circ \dots \circ f_0(x), \qquad
+        h_k = R\big(b_k + \textstyle\sum_j c_{jk}(h_j)\big), \qquad
+        y = R'\big(\textstyle\sum_i a_i \cdot h_i + b\big)
+
+    Parameters
+    ----------
+    heads : tuple of str
+        The activation R' of each head: "sigmoid", "softplus", "exponential" or "linear".
+    bits : int
+        b, the length of an input.
+    layers : int
+        The number of convolution layers.
+    channels : int
+        s_c, the output channels of every layer.
+    kernel_size : int
+        s_k, the positions that a convolution sees.
+    activation : str
+        R of the layers: "elu", "relu", "tanh", "sigmoid" or "linear".
+    padding : {"zeros", "circular", "valid"}
+        What stands beyond the ends of the string; "valid" shortens it by s_k - 1 a layer.
+    sigma_floor : float
+        Added to the second head's output: the least standard deviation it can give.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or nothing of the string is left.
+    """
+
+    def __init__(
+        self,
+        heads: tuple[str, ...],
+        bits: int = 8,
+        layers: int = 3,
+        channels: int = 3,
+        kernel_size: int = 3,
+        activation: str = "elu",
+        padding: str = "zeros",
+        sigma_floor: float = 0.0,
+    ) -> None:
+        super().__init__()
+        for name, value in {"bits": bits, "layers": layers, "channels": channels, "kernel_size": kernel_size}.items():
+            checks.integer(name, value, 1)
+        if isinstance(heads, str) or not heads:
+            raise ValueError(f"heads is {heads!r}: it must be a tuple with the activation of at least one head.")
+        for head in heads:
+            checks.choice("head activation", head, HEADS)
+        checks.choice("activation", activation, ACTIVATIONS)
+        checks.choice("padding", padding, PADDINGS)
+        self.sigma_floor = checks.number("sigma_floor", sigma_floor, 0)
+        positions = bits - layers * (kernel_size - 1) if padding == "valid" else bits
+        if positions < 1 or (padding == "circular" and kernel_size > bits):
+            raise ValueError(
+                f"kernel_size is {kernel_size}: with {layers} layers and {padding!r} padding "
+                f"it is too large for {bits} bits."
+            )
+        self.bits, self.activation, self.padding, self.head_activations = bits, activation, padding, tuple(heads)
+        extent = "valid" if padding == "valid" else "same"
+        mode: Literal["zeros", "circular"] = "circular" if padding == "circular" else "zeros"
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(1 if layer == 0 else channels, channels, kernel_size, padding=extent, padding_mode=mode)
+            for layer in range(layers)
+        )
+        self.nonlinearity = ACTIVATIONS[activation]()
+        self.heads = nn.ModuleList(nn.Linear(channels * positions, 1) for _ in heads)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The shared function f of Eq. (6) and (7): the last hidden layer, flattened.
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., bits)
+            Bit strings.
+
+        Returns
+        -------
+        Tensor, shape (..., channels * positions)
+            The features, channel by channel.
+
+        Raises
+        ------
+        ValueError
+            If the last dimension is not the number of bits.
+        """
+        if x.ndim == 0 or x.shape[-1] != self.bits:
+            raise ValueError(f"x has shape {tuple(x.shape)}: its last dimension must be the {self.bits} bits.")
+        hidden = x.reshape(-1, 1, self.bits)
+        for convolution in self.convolutions:
+            hidden = self.nonlinearity(convolution(hidden))
+        return hidden.flatten(1).reshape(*x.shape[:-1], -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The heads' outputs, Eq. (6) and (7).
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., bits)
+            Bit strings.
+
+        Returns
+        -------
+        Tensor, shape (..., heads)
+            The mean and, with a second head, the standard deviation.
+        """
+        features = self.features(x)
+        outputs = [HEADS[name](head(features)) for name, head in zip(self.head_activations, self.heads, strict=True)]
+        if len(outputs) > 1:
+            outputs[1] = outputs[1] + self.sigma_floor
+        return torch.cat(outputs, -1)
+
+
+class AverageNetwork(BitNetwork):
+    """The average network: one head, the mean mu of Eq. (6).
+
+    Parameters
+    ----------
+    mean : str
+        The activation of the head.
+    **settings : int, float or str
+        The further arguments of `BitNetwork`.
+    """
+
+    def __init__(self, mean: str = "sigmoid", **settings: Any) -> None:
+        super().__init__((mean,), **settings)
+
+
+class VarianceNetwork(BitNetwork):
+    """The variance network: two heads, the mean mu and the standard deviation sigma of Eq. (6) and (7).
+
+    Parameters
+    ----------
+    mean : str
+        The activation of the head for mu. The paper does not name it; all trajectories of its
+        Fig. 1 start near (0.5, 0.5), where two sigmoids start.
+    deviation : str
+        The activation of the head for sigma.
+    **settings : int, float or str
+        The further arguments of `BitNetwork`.
+    """
+
+    def __init__(self, mean: str = "sigmoid", deviation: str = "sigmoid", **settings: Any) -> None:
+        super().__init__((mean, deviation), **settings)
