@@ -175,7 +175,7 @@ def epoch_grid(epochs: int, count: int = 100) -> np.ndarray:
 
 
 def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 0) -> list[nn.Module]:
-    """The members' modules before training, each drawn in float64 from its own seed.
+    """The members' modules before training, each drawn from its own seed in float64 and rounded to single precision.
 
     Parameters
     ----------
@@ -208,6 +208,10 @@ def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 
                 modules.append(network())
                 if not isinstance(modules[-1], nn.Module) or not list(modules[-1].parameters()):
                     raise ValueError(f"network makes {modules[-1]!r}: it must make a torch module with parameters.")
+                for parameter in modules[-1].parameters():
+                    # Single precision: torch's draws differ in the last place between processors, and
+                    # both dtypes start from the same weights.
+                    parameter.data = parameter.data.float().double()
         finally:
             torch.set_default_dtype(usual)
     return modules
