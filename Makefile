@@ -1,0 +1,56 @@
+# The two commands that matter: `make book` and `make test`. `make help` lists all.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+BUILD := $(BIN)/jupyter-book build . --all -W --keep-going
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
+PAGES ?=
+# A debugger's warning about frozen modules has no place in a log.
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.PHONY: help book test test-variants lint notebooks draft pdf clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 16
+
+# pip reads `-e .` from the requirements, so both files decide whether the environment is up to date.
+.venv/stamp: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+book: .venv/stamp ## execute every chapter and build the pages: _build/html/index.html
+	$(BUILD)
+
+test: .venv/stamp lint ## linter, type checker, unit tests, pairing check, stored outputs against new ones
+	$(PYTEST) $(NBVAL) tests book
+
+lint: .venv/stamp ## the linter, the format and the types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy kbe
+
+# What a chapter prints for regression must not depend on threads or on vector instructions.
+test-variants: .venv/stamp ## the stored outputs with one thread, two threads, and older vector instructions
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=2 NUMBA_NUM_THREADS=2 $(PYTEST) $(NBVAL) book
+	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NBVAL) book
+	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NBVAL) book
+	NUMBA_CPU_NAME=generic $(PYTEST) $(NBVAL) book
+
+notebooks: .venv/stamp ## make, execute and store the notebooks from their text; PAGES="book/model.md" for some of them
+	$(BIN)/python -m kbe notebooks $(PAGES)
+
+draft: .venv/stamp ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
+	$(BIN)/python -m kbe draft _build/draft
+	$(BIN)/jupyter-book build _build/draft --all
+
+pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
+	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
+	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
+	$(BIN)/jupyter-book build . --all --builder pdflatex
+
+clean: ## remove what was built, not the environment
+	rm -rf _build

@@ -1,0 +1,131 @@
+"""The table that a chapter ends with, the lines that regression compares, and the report of all chapters."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from kbe.claims.claim import FAILS, HOLDS, UNDECIDED, Claim, Judged
+from kbe.tables import Table
+
+MIME = "application/vnd.kbe.claims+json"
+_HEAD = ("Verdict", "Claim", "Place", "Measured; it holds if", "Result")
+
+
+def table(judged: Sequence[Judged]) -> Table:
+    """The table of claims; as a cell's last expression it is also what `report` collects.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The claims with their measurements.
+
+    Returns
+    -------
+    Table
+        One row a claim.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    _needs_some(judged)
+    return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [asdict(one) for one in judged]}})
+
+
+def verdicts(judged: Sequence[Judged]) -> None:
+    """Print what regression compares, one line a claim.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The claims with their measurements.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    _needs_some(judged)
+    print("\n".join(one.line() for one in judged))
+
+
+def stored(notebook: str | Path) -> list[Judged]:
+    """The claims in a notebook's stored outputs.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        An executed `.ipynb`.
+
+    Returns
+    -------
+    list of Judged
+        The claims of its tables, in order; empty if it has no such table.
+
+    Raises
+    ------
+    ValueError
+        If the notebook does not exist.
+    """
+    path = Path(notebook)
+    if not path.is_file():
+        raise ValueError(f"notebook is {str(path)!r}: there is no such file.")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
+    return [
+        Judged(**(record | {"claim": Claim(**record["claim"])}))
+        for bundle in bundles
+        for record in bundle.get("claims", [])
+    ]
+
+
+def report(notebooks: Iterable[str | Path]) -> Table:
+    """The claims of many chapters in one table, from their stored outputs.
+
+    Parameters
+    ----------
+    notebooks : iterable of str or Path
+        Executed `.ipynb` files, in the order wanted.
+
+    Returns
+    -------
+    Table
+        One row a claim, each with its chapter.
+    """
+    rows = [[Path(notebook).stem, *_row(one)] for notebook in notebooks for one in stored(notebook)]
+    return Table(("Chapter", *_HEAD), rows)
+
+
+def tally(judged: Iterable[Judged]) -> str:
+    """How many claims hold, do not hold and are undecided.
+
+    Parameters
+    ----------
+    judged : iterable of Judged
+        The claims with their measurements.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    counts = Counter(one.verdict for one in judged)
+    return ", ".join(f"{verdict}: {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED))
+
+
+def _row(one: Judged) -> list[str]:
+    claim = one.claim
+    place = claim.place if claim.source == "paper" else f"{claim.place} (this book)"
+    members = f"{one.members} member{'s' * (one.members != 1)}" + f" ({one.left_out} left out)" * (one.left_out > 0)
+    result = f"{one.estimate:.3g} ({one.low:.3g} to {one.high:.3g}), {members}"
+    return [f"**{one.verdict}**", claim.statement, place, f"{claim.measure}; {claim.criterion}", result]
+
+
+def _needs_some(judged: Sequence[Judged]) -> None:
+    if not len(judged):
+        raise ValueError("judged is empty: it must hold at least one claim.")

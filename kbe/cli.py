@@ -1,0 +1,118 @@
+"""The command line: `python -m kbe parameters`, `rerun`, `sweep`; `notebooks` and `draft` for who edits the book."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kbe import parameters
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Answer bad input with one sentence rather than with the whole usage."""
+        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        The words after `python -m kbe`; None takes those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if a chapter failed, or 2 for bad input.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m kbe", description="Rerun the book's chapters with other parameters.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = _command(commands, "parameters", _parameters, "list a chapter's parameters: name, type, default, meaning")
+    rerun = _command(commands, "rerun", _rerun, "execute a chapter with other parameters")
+    sweep = _command(commands, "sweep", _sweep, "execute a chapter at every point of a grid; goes on where it stopped")
+    for command in (listing, rerun, sweep):
+        command.add_argument("chapter", help="the chapter's .ipynb, or its name")
+    for command, value, output in ((rerun, "VALUE", "FILE"), (sweep, "V1,V2,...", "FOLDER")):
+        command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
+        command.add_argument("-o", required=True, metavar=output, dest="output")
+    notebooks = _command(commands, "notebooks", _notebooks, "make, execute and store notebooks from their text")
+    notebooks.add_argument("pages", nargs="*", type=Path, help="the pages' .md; none means all of the book's")
+    draft = _command(commands, "draft", _draft, "execute a copy of the book with small parameters")
+    draft.add_argument("folder", type=Path)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run=run)
+    return command
+
+
+def _parameters(given: argparse.Namespace) -> None:
+    rows = [(one.name, one.kind, repr(one.default), one.meaning) for one in parameters.declared(given.chapter)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for row in rows:
+        print("  ".join([text.ljust(width) for text, width in zip(row[:3], widths, strict=True)] + [row[3]]))
+
+
+def _rerun(given: argparse.Namespace) -> None:
+    from kbe.rerun import rerun
+
+    print(
+        rerun(
+            given.chapter,
+            {name: _value(text) for name, text in given.values},
+            given.output,
+            progress=sys.stderr.isatty(),
+        )
+    )
+
+
+def _sweep(given: argparse.Namespace) -> None:
+    from kbe.rerun import sweep
+
+    print(*sweep(given.chapter, {name: _values(text) for name, text in given.values}, given.output), sep="\n")
+
+
+def _notebooks(given: argparse.Namespace) -> None:
+    from kbe import book
+
+    for page in given.pages or book.pages():
+        print(book.regenerate(page), flush=True)
+
+
+def _draft(given: argparse.Namespace) -> None:
+    from kbe import book
+
+    print(book.draft(".", given.folder, members=8, epochs=100))
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _values(text: str) -> list[Any]:
+    whole = _value(f"[{text}]")
+    return whole if isinstance(whole, list) else [_value(part) for part in text.split(",")]

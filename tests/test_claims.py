@@ -1,0 +1,153 @@
+"""Claims: verdicts against hand-made intervals, the bootstrap against theory, the report against a stored notebook."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from kbe import claims
+from kbe.claims import FAILS, HOLDS, UNDECIDED, Claim
+
+
+def claim(**criterion) -> Claim:
+    return Claim("It is so.", "III.A", "the median", **({"members": 10} | criterion))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "interval", "verdict"),
+    [
+        ({"above": 1}, (1.1, 2), HOLDS),
+        ({"above": 1}, (0.1, 0.9), FAILS),
+        ({"above": 1}, (0.9, 1.1), UNDECIDED),
+        ({"above": 1}, (1, 1), FAILS),  # "above" does not allow the bound itself
+        ({"below": 1}, (-5, 0.9), HOLDS),
+        ({"below": 1}, (1.1, math.inf), FAILS),
+        ({"above": 0, "below": 1}, (0.1, 0.9), HOLDS),
+        ({"above": 0, "below": 1}, (-0.1, 0.9), UNDECIDED),
+        ({"above": 0, "below": 1}, (-2, -1), FAILS),
+        ({"above": 0, "below": 1}, (-2, 2), UNDECIDED),
+        ({"above": 1}, (math.nan, math.nan), UNDECIDED),
+    ],
+)
+def test_verdict_follows_from_interval_and_criterion(criterion, interval, verdict):
+    assert claim(**criterion).judge_value(sum(interval) / 2, interval, members=10).verdict == verdict
+
+
+@pytest.mark.parametrize("interval", [(2, 3), (-3, -2)])
+def test_too_few_members_never_decide(interval):
+    assert claim(above=0).judge_value(0, interval, members=9).verdict == UNDECIDED
+
+
+def test_bootstrap_interval_of_a_mean_has_the_width_of_theory():
+    samples = np.random.default_rng(1).normal(5, 2, 400)
+    judged = claim(above=0).judge(samples, np.mean, resamples=4000)
+    half = stats.norm.ppf(0.975) * samples.std() / 20
+    assert judged.estimate == pytest.approx(samples.mean())
+    assert judged.high - judged.low == pytest.approx(2 * half, rel=0.05)
+
+
+def test_bootstrap_of_a_median_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(2)
+    judged = [claim(above=-9).judge(generator.exponential(size=60), resamples=300) for _ in range(150)]
+    covered = sum(one.low <= math.log(2) <= one.high for one in judged)
+    low, high = claims.fraction_interval(covered, len(judged), 0.999)
+    assert low < 0.95 < high
+
+
+def test_members_without_a_finite_value_are_left_out_and_counted():
+    clean = np.arange(20.0)
+    spoilt = np.concatenate([clean, [np.nan, np.inf, -np.inf]])
+    with_them, without = claim(above=0).judge(spoilt), claim(above=0).judge(clean)
+    assert (with_them.members, with_them.left_out) == (20, 3)
+    assert (with_them.estimate, with_them.low, with_them.high) == (without.estimate, without.low, without.high)
+    assert claim(above=0).judge([np.nan] * 30).verdict == UNDECIDED
+
+
+def test_rows_of_a_member_stay_together_in_the_bootstrap():
+    x = np.random.default_rng(3).normal(size=50)
+    slope = claim(above=0).judge(np.stack([x, 3 * x + 1], 1), lambda rows: np.polyfit(*rows.T, 1)[0])
+    assert slope.low == pytest.approx(3) and slope.high == pytest.approx(3)
+
+
+def test_same_seed_same_interval():
+    samples = np.random.default_rng(4).normal(size=30)
+    one, two, other = (claim(above=0).judge(samples, seed=seed) for seed in (5, 5, 6))
+    assert one == two and one != other
+
+
+def test_share_of_none_and_of_all_has_an_interval_of_some_width():
+    assert claims.fraction_interval(0, 100)[0] == 0 and 0.01 < claims.fraction_interval(0, 100)[1] < 0.1
+    low, high = claims.fraction_interval(30, 100)
+    z = stats.norm.ppf(0.975)  # Wilson's interval are the shares p with (0.3 - p)^2 = z^2 p (1 - p) / n
+    for end in (low, high):
+        assert (0.3 - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / 100)
+
+
+def test_printed_figure_is_rounded_and_withheld_when_undecided(capsys):
+    clear = claim(above=1, digits=1).judge_value(2345.6, (2000, 3000), 10)
+    open_ = claim(above=1, digits=1).judge_value(1, (0, 3), 10)
+    claims.verdicts([clear, open_])
+    assert capsys.readouterr().out == "holds: It is so. [about 2000]\nundecided: It is so.\n"
+
+
+def test_report_reads_back_what_a_notebook_stores(tmp_path):
+    judged = [claim(above=1).judge_value(2, (1.5, 2.5), 12, left_out=3), claim(below=1).judge_value(2, (1.5, 2.5), 12)]
+    bundle = claims.table(judged)._repr_mimebundle_()
+    cells = [{"outputs": [{"output_type": "execute_result", "data": bundle}]}, {"outputs": []}, {}]
+    notebook = tmp_path / "chapter.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}))
+    assert claims.stored(notebook) == judged
+    assert claims.tally(judged) == "holds: 1, does not hold: 1, undecided: 0"
+    text = repr(claims.report([notebook]))
+    assert text.count("| chapter |") == 2 and "12 members (3 left out)" in text and "**does not hold**" in text
+
+
+def test_table_keeps_bars_inside_their_cell():
+    rows = repr(claims.table([Claim("|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
+    assert r"\|V-V*\| grows." in rows
+    assert len({line.replace(r"\|", "").count("|") for line in rows.splitlines()}) == 1
+
+
+UNSOUND = [
+    {},
+    {"above": math.nan},
+    {"above": "a"},
+    {"above": 2, "below": 1},
+    {"above": 1, "members": 0},
+    {"above": 1, "members": True},
+    {"above": 1, "digits": 0},
+    {"above": 1, "source": "me"},
+]
+
+
+@pytest.mark.parametrize("criterion", UNSOUND)
+def test_a_claim_without_a_sound_criterion_is_refused(criterion):
+    with pytest.raises(ValueError, match=r"must|needs"):
+        claim(**criterion)
+
+
+@given(
+    interval=st.one_of(st.just((2, 1)), st.just((1,)), st.just((1, 2, 3))),
+    total=st.integers(-3, 5),
+    members=st.integers(-5, -1),
+)
+@settings(max_examples=25, deadline=None)
+def test_bad_measurements_are_refused(interval, total, members):
+    with pytest.raises(ValueError, match="must"):
+        claim(above=1).judge_value(1, interval, 5)
+    with pytest.raises(ValueError, match="must"):
+        claim(above=1).judge_value(1, (1, 1), members)
+    with pytest.raises(ValueError, match="must"):
+        claims.fraction_interval(total + 1, total)
+    for samples in (["a"], [[1], [1, 2]]):
+        with pytest.raises(ValueError, match="must"):
+            claim(above=1).judge(samples)
+    for nothing in (claims.table, claims.verdicts):
+        with pytest.raises(ValueError, match="must"):
+            nothing([])
