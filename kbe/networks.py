@@ -87,6 +87,7 @@ class BitNetwork(nn.Module):
                 f"it is too large for {bits} bits."
             )
         self.bits, self.activation, self.padding, self.head_activations = bits, activation, padding, tuple(heads)
+        self.layers, self.channels, self.kernel_size, self.positions = layers, channels, kernel_size, positions
         extent = "valid" if padding == "valid" else "same"
         mode: Literal["zeros", "circular"] = "circular" if padding == "circular" else "zeros"
         self.convolutions = nn.ModuleList(

@@ -1,0 +1,142 @@
+"""The losses, equations 8, 13 and 14."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from kbe.losses import gaussian_nll, gaussian_nll_misprinted, squared_error
+
+FEW = settings(max_examples=25, deadline=None)
+LOSSES = (gaussian_nll, gaussian_nll_misprinted, squared_error)
+
+
+def points(seed: int = 0, shape: tuple[int, ...] = (4, 7)) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    mean, deviation, target = (torch.rand(*shape, generator=generator, dtype=torch.float64) for _ in range(3))
+    return torch.stack([mean, deviation + 0.05], -1), target
+
+
+def best_deviation(loss, error: float) -> float:
+    """The sigma of least loss at a given |y - mu|, by a minimiser that knows no derivative."""
+
+    def value(log_sigma: float) -> float:
+        return loss(torch.tensor([0.0, math.exp(log_sigma)], dtype=torch.float64), torch.tensor(error)).item()
+
+    return math.exp(optimize.minimize_scalar(value, bracket=(math.log(error) - 1, math.log(error) + 1), tol=1e-10).x)
+
+
+def slopes(loss) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    output, target = points()
+    output.requires_grad_()
+    return torch.autograd.grad(loss(output, target).sum(), output)[0], output.detach(), target
+
+
+def test_eq8_is_the_negative_log_density_of_a_gaussian():
+    output, target = points()
+    expected = -torch.distributions.Normal(output[..., 0], output[..., 1]).log_prob(target)
+    torch.testing.assert_close(gaussian_nll(output, target), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_eq8_sum_is_the_log_of_the_product_as_printed():
+    output, target = points(1, (5,))
+    product = 1.0
+    for (mean, deviation), y in zip(output.tolist(), target.tolist(), strict=True):
+        product *= math.exp(-0.5 * ((y - mean) / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
+    assert gaussian_nll(output, target).sum().item() == pytest.approx(-math.log(product), rel=1e-12)
+
+
+def test_eq8_hand_computed_case():
+    value = gaussian_nll(torch.tensor([0.5, 2.0], dtype=torch.float64), torch.tensor(1.5, dtype=torch.float64))
+    assert value.item() == pytest.approx(math.log(2) + 1 / 8 + 0.9189385332046727, abs=1e-14)
+
+
+@pytest.mark.parametrize("error", [0.01, 0.3, 1.0, 5.0])
+def test_eq8_best_deviation_is_the_error(error):
+    assert best_deviation(gaussian_nll, error) == pytest.approx(error, rel=1e-5)
+
+
+@pytest.mark.parametrize("error", [0.01, 0.3, 1.0, 5.0])
+def test_eq14_best_deviation_is_another_one(error):
+    assert best_deviation(gaussian_nll_misprinted, error) == pytest.approx(error ** (2 / 3), rel=1e-5)
+
+
+def test_eq8_slopes_are_those_of_eq21_and_eq23():
+    gradient, output, target = slopes(gaussian_nll)
+    (mean, deviation), error = output.unbind(-1), target - output[..., 0]
+    torch.testing.assert_close(gradient[..., 0], -error / deviation**2)
+    torch.testing.assert_close(gradient[..., 1], -(error**2 - deviation**2) / deviation**3)
+    assert mean.shape == target.shape
+
+
+def test_eq8_falls_without_bound_where_the_error_is_zero():
+    sigma = torch.tensor([1e-1, 1e-3, 1e-6, 1e-12], dtype=torch.float64)
+    exact = gaussian_nll(torch.stack([torch.zeros(4).double(), sigma], -1), torch.zeros(4).double())
+    torch.testing.assert_close(exact, sigma.log() + 0.5 * math.log(2 * math.pi))
+    missed = gaussian_nll(torch.stack([torch.zeros(4).double(), sigma], -1), torch.full((4,), 0.5).double())
+    assert (missed.diff() > 0).all()
+    assert missed[-1] > 1e20
+
+
+def test_eq14_hand_computed_case_and_difference_from_eq8():
+    output, target = points()
+    value = gaussian_nll_misprinted(torch.tensor([0.5, 2.0]), torch.tensor(1.5))
+    assert value.item() == pytest.approx(2 + 1 / 8)
+    sigma = output[..., 1]
+    difference = gaussian_nll_misprinted(output, target) - gaussian_nll(output, target)
+    torch.testing.assert_close(difference, sigma - sigma.log() - 0.5 * math.log(2 * math.pi))
+
+
+def test_eq13_slope_of_the_squared_error_is_mu_minus_y():
+    gradient, output, target = slopes(squared_error)
+    torch.testing.assert_close(gradient[..., 0], output[..., 0] - target, rtol=1e-14, atol=1e-14)
+    assert (gradient[..., 1] == 0).all()
+    assert squared_error(torch.tensor([[3.0]]), torch.tensor([1.0])).item() == 2
+
+
+def test_eq13_is_eq8_at_unit_deviation():
+    output, target = points()
+    output[..., 1] = 1.0
+    torch.testing.assert_close(
+        gaussian_nll(output, target) - 0.5 * math.log(2 * math.pi), squared_error(output, target)
+    )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_keep_the_shape_and_go_through_torch_func(loss):
+    output, target = points(0, (2, 3, 5))
+    assert loss(output, target).shape == (2, 3, 5)
+    rows = torch.func.vmap(torch.func.vmap(torch.func.vmap(loss)))(output, target)
+    torch.testing.assert_close(rows, loss(output, target))
+    assert torch.autograd.gradcheck(loss, (output.requires_grad_(), target.requires_grad_()))
+
+
+@FEW
+@given(
+    heads=st.integers(0, 3),
+    shape=st.lists(st.integers(1, 3), max_size=2),
+    other=st.lists(st.integers(1, 3), max_size=2),
+)
+def test_shapes_that_do_not_fit_are_refused(heads, shape, other):
+    output, target = torch.ones(*shape, heads), torch.ones(other)
+    for loss in LOSSES:
+        if shape == other and heads >= (1 if loss is squared_error else 2):
+            assert loss(output, target).shape == target.shape
+        else:
+            with pytest.raises(ValueError, match="output has shape"):
+                loss(output, target)
+
+
+@FEW
+@given(bad=st.sampled_from([None, 1.0, [1.0, 2.0], np.ones(2), "x"]))
+def test_what_is_no_tensor_is_refused(bad):
+    for loss in LOSSES:
+        for arguments in [(bad, torch.ones(())), (torch.ones(2), bad)]:
+            with pytest.raises(ValueError, match="must be torch tensors"):
+                loss(*arguments)

@@ -1,0 +1,198 @@
+"""The networks, equations 6, 7 and 9 to 11."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kbe.encoding import all_inputs
+from kbe.networks import ACTIVATIONS, HEADS, PADDINGS, AverageNetwork, BitNetwork, VarianceNetwork
+
+FEW = settings(max_examples=25, deadline=None)
+BY_HAND = {
+    "elu": lambda z: z if z > 0 else math.exp(z) - 1,
+    "relu": lambda z: max(z, 0.0),
+    "tanh": math.tanh,
+    "sigmoid": lambda z: 1 / (1 + math.exp(-z)),
+    "softplus": lambda z: math.log1p(math.exp(z)),
+    "exponential": math.exp,
+    "linear": lambda z: z,
+}
+
+
+def strings(bits: int, count: int = 6) -> torch.Tensor:
+    return torch.as_tensor(all_inputs(bits)[:: max(1, 2**bits // count)])
+
+
+def make(kind=VarianceNetwork, seed: int = 0, **settings) -> BitNetwork:
+    torch.manual_seed(seed)
+    return kind(**settings).double()
+
+
+def layer_by_hand(rows: list[list[float]], weight, bias, activation: str, padding: str) -> list[list[float]]:
+    """Eq. (10), written out: h_k = R(b_k + sum_j c_jk(h_j)) at every position, in plain Python."""
+    outputs, inputs, size = weight.shape
+    bits, left = len(rows[0]), 0 if padding == "valid" else (size - 1) // 2
+    positions = bits - size + 1 if padding == "valid" else bits
+    result = []
+    for k in range(outputs):
+        row = []
+        for position in range(positions):
+            total = bias[k].item()
+            for j in range(inputs):
+                for tap in range(size):
+                    at = position + tap - left
+                    seen = rows[j][at % bits] if padding == "circular" else rows[j][at] if 0 <= at < bits else 0.0
+                    total += weight[k, j, tap].item() * seen
+            row.append(BY_HAND[activation](total))
+        result.append(row)
+    return result
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("padding", ["zeros", "circular", "valid"])
+@pytest.mark.parametrize(("activation", "kernel_size"), [("elu", 3), ("tanh", 2), ("relu", 1), ("sigmoid", 4)])
+def test_eq10_convolution_is_the_loop_written_out(padding, activation, kernel_size):
+    network = make(bits=6, layers=1, channels=2, kernel_size=kernel_size, activation=activation, padding=padding)
+    x, convolution = strings(6), network.convolutions[0]
+    for row, features in zip(x.tolist(), network.features(x), strict=True):
+        expected = layer_by_hand([row], convolution.weight, convolution.bias, activation, padding)
+        np.testing.assert_allclose(features.detach(), np.ravel(expected), atol=1e-14)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "circular", "valid"])
+def test_eq9_network_is_the_composition_of_its_layers(padding):
+    network = make(bits=8, padding=padding, mean="linear", deviation="softplus")
+    x = strings(8)
+    for string, output in zip(x.tolist(), network(x), strict=True):
+        rows = [string]
+        for convolution in network.convolutions:
+            rows = layer_by_hand(rows, convolution.weight, convolution.bias, "elu", padding)
+        for head, name, value in zip(network.heads, ("linear", "softplus"), output, strict=True):
+            linear = (head.weight[0].detach().numpy() * np.ravel(rows)).sum() + head.bias.item()  # Eq. (11)
+            assert value.item() == pytest.approx(BY_HAND[name](linear), abs=1e-13)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_eq11_head_is_an_activation_after_a_linear_map(name):
+    network = make(AverageNetwork, mean=name)
+    x = strings(8)
+    linear = network.features(x) @ network.heads[0].weight.T + network.heads[0].bias
+    expected = [[BY_HAND[name](z)] for z in linear.flatten().tolist()]
+    np.testing.assert_allclose(network(x).detach(), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_eq6_and_eq7_heads_share_their_features_and_nothing_else():
+    network, x = make(), strings(8)
+    before = network(x).detach()
+    with torch.no_grad():
+        network.heads[1].weight += 1.0
+    after = network(x).detach()
+    torch.testing.assert_close(after[:, 0], before[:, 0], rtol=0, atol=0)
+    assert (after[:, 1] != before[:, 1]).any()
+    with torch.no_grad():
+        network.convolutions[0].weight += 1.0
+    assert (network(x)[:, 0] != before[:, 0]).any()
+
+
+def test_eq6_average_network_is_the_variance_network_without_its_second_head():
+    variance, average = make(VarianceNetwork), make(AverageNetwork, seed=1)
+    kept = {name: value for name, value in variance.state_dict().items() if not name.startswith("heads.1")}
+    average.load_state_dict(kept)
+    x = strings(8)
+    torch.testing.assert_close(average(x)[:, 0], variance(x)[:, 0], rtol=0, atol=0)
+
+
+def test_number_of_weights_at_the_paper_s_settings():
+    # convolutions 1*3*3 + 3 and twice 3*3*3 + 3, and a head of 3*8 + 1 for each output
+    assert sum(p.numel() for p in VarianceNetwork().parameters()) == 12 + 30 + 30 + 2 * 25 == 122
+    assert sum(p.numel() for p in AverageNetwork().parameters()) == 97
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@FEW
+@given(
+    bits=st.integers(1, 10),
+    layers=st.integers(1, 4),
+    channels=st.integers(1, 4),
+    size=st.integers(1, 4),
+    padding=st.sampled_from(["zeros", "circular", "valid"]),
+)
+def test_every_size_that_is_accepted_runs(bits, layers, channels, size, padding):
+    positions = bits - layers * (size - 1) if padding == "valid" else bits
+    arguments = {"bits": bits, "layers": layers, "channels": channels, "kernel_size": size, "padding": padding}
+    if positions < 1 or (padding == "circular" and size > bits):
+        with pytest.raises(ValueError, match="too large"):
+            VarianceNetwork(**arguments)
+        return
+    network = VarianceNetwork(**arguments)
+    weights = (size + 1) * channels + (layers - 1) * (channels * size + 1) * channels + 2 * (channels * positions + 1)
+    assert sum(p.numel() for p in network.parameters()) == weights
+    assert network(torch.ones(3, bits)).shape == (3, 2)
+
+
+def test_circular_padding_turns_the_features_with_the_string():
+    network, x = make(padding="circular"), strings(8)
+    turned = network.features(x.roll(3, -1)).view(-1, 3, 8)
+    torch.testing.assert_close(turned, network.features(x).view(-1, 3, 8).roll(3, -1))
+    assert not torch.allclose(turned, network.features(x).view(-1, 3, 8))
+
+
+def test_a_string_s_output_does_not_depend_on_its_neighbours_in_the_batch():
+    network, x = make(), torch.as_tensor(all_inputs(8))
+    torch.testing.assert_close(network(x.view(4, 8, 8, 8)).view(-1, 2), network(x))
+    torch.testing.assert_close(network(x[17]), network(x)[17])
+
+
+def test_sigma_floor_is_added_to_the_second_head_alone():
+    plain, floored = make(), make(sigma_floor=0.25)
+    x = strings(8)
+    torch.testing.assert_close(floored(x) - plain(x), torch.tensor([0.0, 0.25]).double().expand(len(x), 2))
+    assert make(AverageNetwork, sigma_floor=0.25)(x).equal(make(AverageNetwork)(x))
+
+
+def test_fig1_sigmoid_heads_start_near_one_half():
+    starts = torch.stack([make(seed=seed)(strings(8)).mean(0) for seed in range(20)])
+    assert ((starts - 0.5).abs() < 0.2).all()
+
+
+@FEW
+@given(
+    name=st.sampled_from(["bits", "layers", "channels", "kernel_size"]),
+    value=st.one_of(st.integers(max_value=0), st.floats(), st.none(), st.booleans()),
+)
+def test_bad_sizes(name, value):
+    with pytest.raises(ValueError, match=f"{name} is"):
+        VarianceNetwork(**{name: value})
+
+
+@FEW
+@given(name=st.one_of(st.text(max_size=8), st.none(), st.integers()))
+def test_unknown_names(name):
+    for argument, known in {"mean": HEADS, "deviation": HEADS, "activation": ACTIVATIONS, "padding": PADDINGS}.items():
+        if name not in known:
+            with pytest.raises(ValueError, match="must be one of"):
+                VarianceNetwork(**{argument: name})
+
+
+@pytest.mark.parametrize("heads", [(), "sigmoid"])
+def test_a_network_needs_a_tuple_of_heads(heads):
+    with pytest.raises(ValueError, match="heads is"):
+        BitNetwork(heads)
+
+
+@pytest.mark.parametrize("floor", [-0.1, math.nan, math.inf, "none"])
+def test_bad_sigma_floor(floor):
+    with pytest.raises(ValueError, match="sigma_floor is"):
+        VarianceNetwork(sigma_floor=floor)
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 9), (8, 3)])
+def test_inputs_of_another_length(shape):
+    with pytest.raises(ValueError, match="its last dimension must be the 8 bits"):
+        VarianceNetwork()(torch.ones(shape))
