@@ -151,3 +151,13 @@ def test_bad_measurements_are_refused(interval, total, members):
     for nothing in (claims.table, claims.verdicts):
         with pytest.raises(ValueError, match="must"):
             nothing([])
+
+
+def test_what_was_not_measured_is_stored_as_json_can_hold_it(tmp_path):
+    judged = claims.Claim("It is so.", place="II", measure="a number", above=0).judge([np.nan])
+    bundle = claims.table([judged])._repr_mimebundle_()
+    text = json.dumps({"cells": [{"outputs": [{"data": bundle}]}]}, allow_nan=False)
+    notebook = tmp_path / "x.ipynb"
+    notebook.write_text(text)
+    (again,) = claims.stored(notebook)
+    assert again.verdict == "undecided" and np.isnan(again.estimate) and again.left_out == 1

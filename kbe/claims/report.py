@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from kbe.claims.claim import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.tables import Table
 
 MIME = "application/vnd.kbe.claims+json"
+_NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
 _HEAD = ("Verdict", "Claim", "Place", "Measured; it holds if", "Result")
 
 
@@ -34,7 +37,7 @@ def table(judged: Sequence[Judged]) -> Table:
         If there is none.
     """
     _needs_some(judged)
-    return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [asdict(one) for one in judged]}})
+    return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [_record(one) for one in judged]}})
 
 
 def verdicts(judged: Sequence[Judged]) -> None:
@@ -78,7 +81,7 @@ def stored(notebook: str | Path) -> list[Judged]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
     return [
-        Judged(**(record | {"claim": Claim(**record["claim"])}))
+        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])}))
         for bundle in bundles
         for record in bundle.get("claims", [])
     ]
@@ -116,6 +119,16 @@ def tally(judged: Iterable[Judged]) -> str:
     """
     counts = Counter(one.verdict for one in judged)
     return ", ".join(f"{verdict}: {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED))
+
+
+def _record(one: Judged) -> dict[str, Any]:
+    """A claim as data; what was not measured is None, because JSON has no NaN."""
+    record = asdict(one)
+    return record | {name: None for name in _NOT_MEASURED if not math.isfinite(record[name])}
+
+
+def _without_none(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if value is not None}
 
 
 def _row(one: Judged) -> list[str]:
