@@ -9,39 +9,24 @@ wherever it applies, and the result's attributes say which path ran.
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import nn
-from tqdm.auto import tqdm
 
-from kbe import checks, encoding, fast, losses
+from kbe import checks, fast, history, losses
+from kbe.history import epoch_grid as epoch_grid
 from kbe.reference import ReferenceTrainer
+from kbe.weights import flat_parameters as flat_parameters
+from kbe.weights import initial_modules as initial_modules
+from kbe.weights import with_parameters as with_parameters
 
 PATHS = ("auto", "fast", "reference")
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
-_CHUNK = 2e5  # member-epochs between two looks at the keyboard and the progress bar
-
-
-class Trainer(Protocol):
-    """What a path offers: all members, advanced some epochs at a time."""
-
-    def advance(self, epochs: int) -> None:
-        """Train on for some epochs."""
-
-    def outputs(self) -> np.ndarray:
-        """The outputs now, shape (members, points, heads)."""
-
-    def parameters(self) -> np.ndarray:
-        """The weights now, shape (members, parameters)."""
-
-    def onset(self) -> np.ndarray:
-        """The onset epochs so far, shape (members,), -1 for none."""
 
 
 def train(
@@ -100,7 +85,7 @@ def train(
     device : str
         Where the reference path computes, as torch names it.
     threads : int, optional
-        Threads of the fast path; None takes as many as torch does.
+        Threads to compute with; None takes as many as torch does.
     keep_parameters : bool
         Keep the weights at every recorded epoch, for the training response.
     progress : bool
@@ -129,136 +114,26 @@ def train(
         checks.integer("batch_size", batch_size, 1, y.shape[1])
     if threads is not None:
         checks.integer("threads", threads, 1)
+    if optimizer is not None and not callable(optimizer):
+        raise ValueError(f"optimizer is {optimizer!r}: it must be a callable that makes a torch optimiser.")
+    _check_device(device)
     epochs_kept = _check_record(record, epochs)
     modules = initial_modules(network, len(y), seed)
     _check_network(modules[0], loss, x[0], y[0])
     chosen = _choose_path(path, modules[0], loss, optimizer, batch_size, device)
     weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
-    trainer: Trainer
+    trainer: history.Trainer
     if chosen == "fast":
         trainer = fast.FastTrainer(modules[0], weights, x, y, loss, learning_rate, reduction == "mean", jump, threads)
     else:
-        trainer = ReferenceTrainer(modules[0], weights, x, y, loss, learning_rate, reduction == "mean", jump,
-                                   optimizer, batch_size, seed, device)  # fmt: skip
-    history = _record(trainer, epochs_kept, epochs, len(y), keep_parameters, progress)
-    result = _dataset(data, history, trainer.onset(), epochs_kept, loss, reduction)
+        trainer = ReferenceTrainer(modules, weights, x, y, loss, learning_rate, reduction == "mean", jump,
+                                   optimizer, batch_size, seed, device, threads)  # fmt: skip
+    kept = history.follow(trainer, epochs_kept, epochs, len(y), keep_parameters, progress)
+    result = history.dataset(data, kept, trainer.onset(), epochs_kept, loss, reduction)
     names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
     plain = {"learning_rate": learning_rate, "epochs": epochs, "reduction": reduction, "jump": jump, "dtype": dtype}
     result.attrs = {**{f"data_{k}": v for k, v in data.attrs.items()}, **names, **plain, "seed": seed, "path": chosen,
                     "batch_size": batch_size or y.shape[1], "device": device}  # fmt: skip
-    return result
-
-
-def epoch_grid(epochs: int, count: int = 100) -> np.ndarray:
-    """Epochs from 0 to the last, about evenly spaced on a logarithmic axis.
-
-    Parameters
-    ----------
-    epochs : int
-        The last epoch, at least 0.
-    count : int
-        The number of epochs wanted; small ones coincide, so that fewer may come back.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Increasing, from 0 to `epochs`.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-    """
-    checks.integer("epochs", epochs, 0)
-    checks.integer("count", count, 2)
-    return np.unique(np.round(np.geomspace(1, epochs + 1, count)).astype(int) - 1)
-
-
-def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 0) -> list[nn.Module]:
-    """The members' modules before training, each drawn from its own seed in float64 and rounded to single precision.
-
-    Parameters
-    ----------
-    network : callable
-        Makes a module when called without arguments.
-    members : int
-        How many.
-    seed : int
-        Start of the draws; a member's module depends on it and on the member's number alone.
-
-    Returns
-    -------
-    list of torch.nn.Module
-        One for each member, in float64.
-
-    Raises
-    ------
-    ValueError
-        If `network` makes no torch module, or one without parameters.
-    """
-    checks.integer("members", members, 1)
-    if isinstance(network, nn.Module) or not callable(network):
-        raise ValueError(f"network is {network!r}: it must be a callable that makes a torch module, such as its class.")
-    modules, usual = [], torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]):
-        torch.set_default_dtype(torch.float64)
-        try:
-            for member in range(members):
-                torch.manual_seed(int(encoding.member_generator(seed, member, "weights").integers(2**63)))
-                modules.append(network())
-                if not isinstance(modules[-1], nn.Module) or not list(modules[-1].parameters()):
-                    raise ValueError(f"network makes {modules[-1]!r}: it must make a torch module with parameters.")
-                for parameter in modules[-1].parameters():
-                    # Single precision: torch's draws differ in the last place between processors, and
-                    # both dtypes start from the same weights.
-                    parameter.data = parameter.data.float().double()
-        finally:
-            torch.set_default_dtype(usual)
-    return modules
-
-
-def flat_parameters(module: nn.Module) -> np.ndarray:
-    """A module's parameters as one vector.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Any module.
-
-    Returns
-    -------
-    numpy.ndarray, shape (parameters,)
-        In the order of `module.parameters()`.
-    """
-    return nn.utils.parameters_to_vector(module.parameters()).detach().cpu().numpy()
-
-
-def with_parameters(module: nn.Module, parameters: np.ndarray) -> nn.Module:
-    """A copy of a module that holds other parameters.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The architecture.
-    parameters : array, shape (parameters,)
-        In the order of `module.parameters()`.
-
-    Returns
-    -------
-    torch.nn.Module
-        A copy, in the dtype of the parameters.
-
-    Raises
-    ------
-    ValueError
-        If the number of parameters is not the module's.
-    """
-    values = torch.as_tensor(np.array(parameters))
-    count = sum(p.numel() for p in module.parameters())
-    if values.shape != (count,):
-        raise ValueError(f"parameters has shape {tuple(values.shape)}: the module has {count} parameters.")
-    result = copy.deepcopy(module).to(values.dtype)
-    nn.utils.vector_to_parameters(values, result.parameters())
     return result
 
 
@@ -279,6 +154,13 @@ def _check_record(record: Sequence[int] | None, epochs: int) -> np.ndarray:
     if (kept != np.round(kept)).any() or (np.diff(kept) <= 0).any() or kept[0] < 0 or kept[-1] > epochs:
         raise ValueError(f"record must hold increasing whole epochs from 0 to epochs, which is {epochs}.")
     return kept.astype(int)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=torch.device(device))
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        raise ValueError(f"device is {device!r}: torch cannot compute there.") from error
 
 
 def _check_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
@@ -302,49 +184,8 @@ def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, b
     elif device != "cpu":
         obstacle = f"it does not run on {device}"
     if path == "fast" and obstacle:
-        raise ValueError(f"path is 'fast': it cannot be taken, because {obstacle}.")
+        raise ValueError(f"path is 'fast': this path cannot be taken, because {obstacle}.")
     return "reference" if obstacle else "fast" if path == "auto" else path
-
-
-def _record(
-    trainer: Trainer, kept: np.ndarray, epochs: int, members: int, keep_parameters: bool, progress: bool
-) -> dict[str, np.ndarray]:
-    """Advance from one recorded epoch to the next, in chunks short enough for an interrupt to be felt."""
-    history: dict[str, list[np.ndarray]] = {"outputs": [], "parameters": []}
-    chunk, done = max(1, int(_CHUNK / members)), 0
-    with tqdm(total=epochs, disable=not progress, unit="epoch", desc=f"{members} members") as bar:
-        for epoch in [*kept, epochs]:
-            while done < epoch:
-                stride = min(chunk, epoch - done)
-                trainer.advance(stride)
-                done += stride
-                bar.update(stride)
-            if len(history["outputs"]) < len(kept):
-                history["outputs"].append(trainer.outputs())
-                if keep_parameters:
-                    history["parameters"].append(trainer.parameters())
-    return {name: np.stack(values, 1) for name, values in history.items() if values}
-
-
-def _dataset(
-    data: xr.Dataset, history: dict[str, np.ndarray], onset: np.ndarray, kept: np.ndarray, loss: Callable, reduction: str
-) -> xr.Dataset:
-    outputs = history["outputs"]
-    with torch.no_grad():
-        target = torch.as_tensor(data["y"].values)[:, None].expand(outputs.shape[:3])
-        values = loss(torch.as_tensor(outputs).double(), target).numpy()
-    dims = ("member", "epoch", "point")
-    variables: dict[str, Any] = {"mu": (dims, outputs[..., 0])}
-    if outputs.shape[-1] > 1:
-        variables["sigma"] = (dims, outputs[..., 1])
-    if outputs.shape[-1] > 2:
-        variables["output"] = ((*dims, "head"), outputs)
-    variables["loss"] = (dims[:2], values.mean(2) if reduction == "mean" else values.sum(2))
-    variables["onset"] = ("member", np.where(onset < 0, np.inf, onset))
-    if "parameters" in history:
-        variables["parameters"] = ((*dims[:2], "parameter"), history["parameters"])
-    result = xr.Dataset(variables, coords={"epoch": kept, "member": np.arange(len(outputs))})
-    return result.assign(x=data["x"], y=data["y"])
 
 
 def _name(thing: Any) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from torch import nn
 
-from kbe import lanes, losses
+from kbe import lane_losses, lanes
 from kbe.networks import BitNetwork
 from kbe.simd import WIDTH
 from kbe.windows import WindowGraph, merged_graph, plain_graph
 
 _ACTIVATIONS = {"elu": lanes.ELU, "relu": lanes.RELU, "tanh": lanes.TANH, "sigmoid": lanes.SIGMOID,
                 "linear": lanes.LINEAR, "softplus": lanes.SOFTPLUS, "exponential": lanes.EXPONENTIAL}  # fmt: skip
-_LOSSES: dict[Callable, int] = {
-    losses.squared_error: lanes.SQUARED,
-    losses.gaussian_nll: lanes.GAUSSIAN,
-    losses.gaussian_nll_misprinted: lanes.MISPRINTED,
-}
+_LINE = 16  # numbers: no less than a cache line of 64 bytes
 
 
 def obstacle(module: object, loss: Callable) -> str | None:
@@ -37,11 +35,16 @@ def obstacle(module: object, loss: Callable) -> str | None:
     str or None
         A clause that names the reason.
     """
-    if not isinstance(module, BitNetwork) or type(module).forward is not BitNetwork.forward:
-        return f"the network is a {type(module).__name__}, not a BitNetwork"
-    if loss not in _LOSSES:
+    if not isinstance(module, BitNetwork) or any(
+        getattr(type(module), name) is not getattr(BitNetwork, name) for name in ("forward", "features", "__call__")
+    ):
+        return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
+    if any(not parameter.requires_grad for parameter in module.parameters()):
+        return "some weights require no gradient"
+    compiled = lane_losses.compiled_form(loss)
+    if compiled is None:
         return "the loss has no compiled form"
-    if loss is not losses.squared_error and len(module.heads) < 2:
+    if compiled[0] != lane_losses.SQUARED and len(module.heads) < 2:
         return "the loss needs two heads"
     return None
 
@@ -51,8 +54,8 @@ class FastTrainer:
 
     Parameters
     ----------
-    module : BitNetwork
-        One member, for the architecture.
+    module : torch.nn.Module
+        One member, a BitNetwork, for the architecture.
     parameters : array, shape (members, parameters)
         Initial weights, in the order of `module.parameters()`.
     x : array, shape (members, points, bits)
@@ -69,38 +72,64 @@ class FastTrainer:
         The change of an output in one epoch beyond which the member's onset is noted.
     threads : int or None
         Threads to use; None takes as many as torch does.
+    merge : bool or None
+        Whether a window that occurs more than once is computed once; None takes what costs less.
+
+    Attributes
+    ----------
+    cost : float
+        What an epoch of one member costs by the model of `WindowGraph.cost`; idle lanes cost as much as others.
+
+    Raises
+    ------
+    ValueError
+        If `obstacle` refuses the module or the loss.
     """
 
-    def __init__(self, module: BitNetwork, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
-                 learning_rate: float, mean: bool, jump: float, threads: int | None) -> None:  # fmt: skip
+    def __init__(self, module: nn.Module, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
+                 learning_rate: float, mean: bool, jump: float, threads: int | None,
+                 merge: bool | None = None) -> None:  # fmt: skip
+        compiled = lane_losses.compiled_form(loss)
+        if compiled is None or not isinstance(module, BitNetwork):
+            raise ValueError(f"This cannot be trained on the fast path, because {obstacle(module, loss)}.")
         members, points, _ = x.shape
         self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
         self._members, self._blocks, self._epoch = members, -(-members // WIDTH), 0
         self._heads, self._dtype = len(module.heads), parameters.dtype
-        graph, self._row = _graph(module, x)
+        graph, self._row = _graph(module, x, merge)
+        self.cost = graph.cost(module.channels, self._heads) * self._blocks * WIDTH / members
         target, share = _slots(self._row, y, len(graph.rows), 1 / points if mean else 1.0)
         self._target, self._share = self._in_lanes(target), self._in_lanes(share)
         self._network = _network(module, graph)
-        self._loss, self._settings = _LOSSES[loss], (float(learning_rate), float(jump))
+        self._settings = (*compiled, float(learning_rate), float(jump))
         self._weights = self._in_lanes(parameters)
         last = self._network[0][-1]
         self._hidden, self._back = (self._zeros(last[lanes.FIRST_ROW] + (last[lanes.UNITS] + 1) * last[lanes.OUTPUTS])
                                     for _ in range(2))  # fmt: skip
         values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], members)
         self._hidden[:, : len(values)] = self._in_lanes(values.T)
-        self._gradient, self._nodes = np.zeros_like(self._weights), self._zeros(len(graph.pairs) + len(graph.sums))
+        self._gradient, self._nodes = (
+            self._zeros(self._weights.shape[1]),
+            self._zeros(len(graph.pairs) + len(graph.sums)),
+        )
         self._outputs, self._before, self._slopes = (self._zeros(self._heads * len(graph.rows)) for _ in range(3))
         self._onset = np.full((self._blocks, WIDTH), -1, np.int64)
         for block in range(self._blocks):
             lanes.forward(self._network, *(a[block] for a in (self._weights, self._hidden, self._nodes, self._outputs)))
 
     def _zeros(self, rows: int) -> np.ndarray:
-        return np.zeros((self._blocks, rows, WIDTH), self._dtype)
+        """Zeros in the lanes' layout, on the boundaries of cache lines: a row across two costs twice."""
+        shape = (self._blocks, rows, WIDTH)
+        room = np.zeros(math.prod(shape) + _LINE, self._dtype)
+        start = -room.ctypes.data % (_LINE * room.itemsize) // room.itemsize
+        return room[start : start + math.prod(shape)].reshape(shape)
 
     def _in_lanes(self, values: np.ndarray) -> np.ndarray:
         """From (members, n) to (blocks, n, 16); the lanes to spare repeat the last member."""
         member = np.minimum(np.arange(self._blocks * WIDTH), self._members - 1)
-        return np.ascontiguousarray(values[member].reshape(self._blocks, WIDTH, -1).swapaxes(1, 2), self._dtype)
+        result = self._zeros(values.shape[1])
+        result[:] = values[member].reshape(self._blocks, WIDTH, -1).swapaxes(1, 2)
+        return result
 
     def _by_member(self, values: np.ndarray) -> np.ndarray:
         """From (blocks, n, 16) to (members, n)."""
@@ -118,7 +147,7 @@ class FastTrainer:
                   self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
 
         def train(block: int) -> None:
-            lanes.advance(self._network, self._loss, *self._settings, self._epoch, epochs, *(a[block] for a in arrays))
+            lanes.advance(self._network, *self._settings, self._epoch, epochs, *(a[block] for a in arrays))
 
         list(self._pool.map(train, range(self._blocks)))
         self._epoch += epochs
@@ -159,33 +188,30 @@ def _network(module: BitNetwork, graph: WindowGraph) -> tuple:
     """What `kbe.lanes` must know of the architecture: table of layers, parents, activation, heads."""
     table, unit, weight = [], 0, 0
     row = len(graph.values) + 1  # after each layer stands one unit of zeros, the padding
-    for convolution, parents in zip(module.convolutions, graph.parents, strict=True):
-        inputs, outputs = convolution.in_channels, convolution.out_channels
+    for number, parents in enumerate(graph.parents):
+        inputs, outputs = module.channels if number else 1, module.channels
         table.append((len(parents), inputs, outputs, unit, row, weight))
         unit += len(parents)
         row += (len(parents) + 1) * outputs
         weight += outputs * (inputs * parents.shape[1] + 1)
     kinds = np.array([_ACTIVATIONS[name] for name in module.head_activations])
-    floors = np.array([0.0, module.sigma_floor])[: len(kinds)]
-    positions = module.heads[0].in_features // module.convolutions[-1].out_channels
-    heads = (positions, *(np.ascontiguousarray(a, np.int64) for a in (graph.pairs, graph.sums, graph.rows)), kinds, floors)
+    floors = np.where(np.arange(len(kinds)) == 1, module.sigma_floor, 0.0)
+    read_out = (np.ascontiguousarray(nodes, np.int64) for nodes in (graph.pairs, graph.sums, graph.rows))
     parents = np.ascontiguousarray(np.concatenate(graph.parents), np.int64)
+    heads = (module.positions, *read_out, kinds, floors)
     return np.array(table, np.int64), parents, _ACTIVATIONS[module.activation], weight, heads
 
 
-def _graph(module: BitNetwork, x: np.ndarray) -> tuple[WindowGraph, np.ndarray]:
-    """The cheaper graph of the two, and the row of it at which each member's points stand."""
+def _graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple[WindowGraph, np.ndarray]:
+    """The graph with equal windows merged or not, and the row of it at which each member's points stand."""
     members, points, bits = x.shape
-    convolution = module.convolutions[0]
-    shape = (len(module.convolutions), convolution.kernel_size[0], module.padding)
+    shape, sizes = (module.layers, module.kernel_size, module.padding), (module.channels, len(module.heads))
     distinct, inverse = np.unique(x.reshape(-1, bits), axis=0, return_inverse=True)
-    plain = plain_graph(x, *shape)
-    if len(distinct) * bits > 10 * plain.values.shape[0]:
-        return plain, np.broadcast_to(np.arange(points), (members, points))
-    merged = merged_graph(distinct, *shape)
-    if merged.cost(convolution.out_channels) < plain.cost(convolution.out_channels):
-        return merged, inverse.reshape(members, points)
-    return plain, np.broadcast_to(np.arange(points), (members, points))
+    if merge or (merge is None and len(distinct) <= 10 * points):  # with more rows merging can hardly pay
+        merged, row = merged_graph(distinct, *shape), inverse.reshape(members, points)
+        if merge or merged.cost(*sizes) < plain_graph(x, *shape).cost(*sizes):
+            return merged, row
+    return plain_graph(x, *shape), np.broadcast_to(np.arange(points), (members, points))
 
 
 def _slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np.ndarray, np.ndarray]:
@@ -193,9 +219,7 @@ def _slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np
     members, points = y.shape
     order = np.argsort(row, axis=1, kind="stable")
     ordered = np.take_along_axis(row, order, 1)
-    first = np.maximum.accumulate(
-        np.where(np.diff(ordered, axis=1, prepend=-1) != 0, np.arange(points), 0), axis=1
-    )
+    first = np.maximum.accumulate(np.where(np.diff(ordered, axis=1, prepend=-1) != 0, np.arange(points), 0), axis=1)
     slot = np.empty_like(order)
     np.put_along_axis(slot, order, np.arange(points) - first, 1)
     slots = int(slot.max()) + 1

@@ -1,4 +1,4 @@
-"""Training of small networks side by side, compiled: forward, loss, backward and step.
+"""Training of small networks side by side, compiled: forward, backward and step.
 
 Every array is of shape (rows, 16): a row holds one number of sixteen members, so that one
 vector instruction or two serve them all. No sum runs across members: a member's numbers do not
@@ -16,11 +16,11 @@ import math
 import numpy as np
 from numba import njit
 
-from kbe.simd import WIDTH, exponential, lane, load, magnitude, store, where_equal, where_greater, with_lane
+from kbe.lane_losses import loss_slopes
+from kbe.simd import WIDTH, add_to, exponential, lane, load, magnitude, store, where_equal, where_greater, with_lane
 
 UNITS, INPUTS, OUTPUTS, FIRST_UNIT, FIRST_ROW, FIRST_WEIGHT = range(6)
 ELU, RELU, TANH, SIGMOID, LINEAR, SOFTPLUS, EXPONENTIAL = range(7)
-SQUARED, GAUSSIAN, MISPRINTED = range(3)
 
 compiled = njit(cache=True, error_model="numpy")
 threadable = njit(cache=True, error_model="numpy", nogil=True)
@@ -66,14 +66,15 @@ def slope(value, kind):
         return 1.0 - value * value
     if kind == SOFTPLUS:
         for i in range(WIDTH):
-            value = with_lane(value, i, -math.expm1(-lane(value, i)))
+            x = lane(value, i)
+            value = with_lane(value, i, 1.0 if x > 20.0 else -math.expm1(-x))
         return value
     return 0.0 * value + 1.0
 
 
 @compiled
 def convolve(layer, below, parents, weights, hidden, kind):
-    """h_k = R(b_k + sum_j c_jk(h_j)), Eq. (10), for the units of a layer; `below` is the first row under it."""
+    """A layer, h_k = R(b_k + sum_j c_jk(h_j)), Eq. (10); `below` is the first row under it."""
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], parents.shape[1]
     first_bias = layer[FIRST_WEIGHT] + outputs * inputs * taps
     for unit in range(layer[UNITS]):
@@ -90,7 +91,7 @@ def convolve(layer, below, parents, weights, hidden, kind):
 
 @compiled
 def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
-    """y = R(sum_i a_i . h_i + b), Eq. (11), for each head: what each position adds, then the tree of sums."""
+    """The heads, y = R(sum_i a_i . h_i + b), Eq. (11): what each position adds, then the tree of sums."""
     positions, pairs, sums, rows, kinds, floors = heads
     channels = layer[OUTPUTS]
     for head in range(kinds.shape[0]):
@@ -109,40 +110,7 @@ def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
             store(outputs, head * rows.shape[0] + row, activate(z, kinds[head]) + floors[head])
 
 
-# --- loss: its derivatives in the outputs, Eq. (8), (13), (14)
-
-
-@compiled
-def loss_slopes(outputs, rows, target, share, loss, slopes):
-    """dL/dmu and dL/dsigma of each row; `share` is the point's weight in the mean or sum, 0 where a member lacks it.
-
-    An input drawn more than once has a slot of rows in target and share for each time.
-    """
-    slopes[:] = 0.0
-    for point in range(share.shape[0]):
-        row = point % rows
-        s = load(share, point)
-        residual = load(outputs, row) - load(target, point)
-        if loss == SQUARED:
-            in_mean = residual * s
-        else:
-            sigma = load(outputs, rows + row)
-            scaled = residual / sigma
-            first = 1.0 / sigma if loss == GAUSSIAN else 0.0 * sigma + 1.0
-            in_mean = scaled / sigma * s
-            in_deviation = (first - scaled * scaled / sigma) * s
-            # selected, not multiplied by zero: zero times infinity is NaN
-            store(slopes, rows + row, load(slopes, rows + row) + where_greater(s, 0.0, in_deviation, 0.0))
-        store(slopes, row, load(slopes, row) + where_greater(s, 0.0, in_mean, 0.0))
-
-
 # --- backward: the chain rule through Eq. (11) and (10)
-
-
-@compiled
-def add_to(array, row, value):
-    """array[row] += value."""
-    store(array, row, load(array, row) + value)
 
 
 @compiled
@@ -177,18 +145,22 @@ def back_through_layer(layer, below, parents, weights, hidden, kind, gradient, b
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], parents.shape[1]
     first_bias = layer[FIRST_WEIGHT] + outputs * inputs * taps
     for unit in range(layer[UNITS]):
+        first_row = layer[FIRST_ROW] + unit * outputs
         for k in range(outputs):
-            row = layer[FIRST_ROW] + unit * outputs + k
-            s = load(back, row) * slope(load(hidden, row), kind)
+            s = load(back, first_row + k) * slope(load(hidden, first_row + k), kind)
+            store(back, first_row + k, s)
             add_to(gradient, first_bias + k, s)
-            weight = layer[FIRST_WEIGHT] + k * inputs * taps
+        for tap in range(taps):
+            source = below + parents[layer[FIRST_UNIT] + unit, tap] * inputs
             for j in range(inputs):
-                for tap in range(taps):
-                    source = below + parents[layer[FIRST_UNIT] + unit, tap] * inputs + j
-                    add_to(gradient, weight + tap, s * load(hidden, source))
-                    if below > 0:
-                        add_to(back, source, s * load(weights, weight + tap))
-                weight += taps
+                h, total = load(hidden, source + j), load(back, source + j)
+                weight = layer[FIRST_WEIGHT] + j * taps + tap
+                for k in range(outputs):
+                    s = load(back, first_row + k)
+                    add_to(gradient, weight, s * h)
+                    total = total + s * load(weights, weight)
+                    weight += inputs * taps
+                store(back, source + j, total)
 
 
 # --- the whole network, and a step of gradient descent
@@ -219,7 +191,7 @@ def backward(network, weights, hidden, nodes, outputs, slopes, gradient, back):
 
 @compiled
 def step(weights, gradient, learning_rate):
-    """w <- w - eta dL/dw."""
+    """Gradient descent, w <- w - eta dL/dw."""
     for parameter in range(weights.shape[0]):
         store(weights, parameter, load(weights, parameter) - learning_rate * load(gradient, parameter))
 
@@ -240,12 +212,12 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 
 
 @threadable
-def advance(network, loss, learning_rate, jump, epoch, epochs, target, share,
+def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, share,
             weights, gradient, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after."""
     rows = outputs.shape[0] // network[-1][-1].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
-        loss_slopes(outputs, rows, target, share, loss, slopes)
+        loss_slopes(outputs, rows, target, share, loss, setting, slopes)
         backward(network, weights, hidden, nodes, outputs, slopes, gradient, back)
         step(weights, gradient, learning_rate)
         before[:] = outputs

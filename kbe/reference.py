@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from kbe.encoding import member_generator
+from kbe.history import point_losses
 
 
 class ReferenceTrainer:
@@ -17,8 +19,8 @@ class ReferenceTrainer:
 
     Parameters
     ----------
-    module : torch.nn.Module
-        One member, for the architecture.
+    modules : list of torch.nn.Module
+        The members, for the architecture and the buffers; weights that require no gradient stay as they are.
     parameters : array, shape (members, parameters)
         Initial weights, in the order of `module.parameters()`.
     x : array, shape (members, points, ...)
@@ -38,32 +40,49 @@ class ReferenceTrainer:
     batch_size : int or None
         Points a step; None is the full batch.
     seed : int
-        Start of the draws of batches and of drop-out.
+        Start of the draws of batches, a stream for each member, and of drop-out, one stream for all.
     device : str
         Where to compute.
+    threads : int or None
+        Threads to compute with; None takes as many as torch does.
     """
 
-    def __init__(self, module: nn.Module, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
+    def __init__(self, modules: list[nn.Module], parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
                  learning_rate: float, mean: bool, jump: float, optimizer: Callable | None, batch_size: int | None,
-                 seed: int, device: str) -> None:  # fmt: skip
+                 seed: int, device: str, threads: int | None) -> None:  # fmt: skip
         values = torch.as_tensor(parameters).to(device)
-        self._module, self._loss, self._mean, self._jump = module.to(device, values.dtype), loss, mean, jump
+        module = modules[0].to(device, values.dtype)
+        self._loss, self._mean, self._jump, self._threads = loss, mean, jump, threads
         self._x, self._y = (torch.as_tensor(a).to(device, values.dtype) for a in (x, y))
-        self._stacked = _unflatten(module, values)
+        self._stacked, self._buffers = _unflatten(module, values), _stacked_buffers(modules, values)
         make = optimizer or torch.optim.SGD
         self._optimizer = make(list(self._stacked.values()), lr=learning_rate)
-        self._batch_size, self._epoch = batch_size, 0
+        self._batch_size, self._epoch, self._seed = batch_size, 0, seed
         self._batches = [member_generator(seed, member, "batches") for member in range(len(y))]
-        self._outputs_of = vmap(lambda p, inputs: functional_call(module, p, (inputs,)), randomness="different")
-        self._now = self._forward(self._x)
+        one = lambda p, b, inputs: functional_call(module, (p, b), (inputs,))  # noqa: E731
+        self._outputs_of = vmap(one, randomness="different")
+        with self._settled():
+            self._now = self._forward(self._x)
         self._onset = torch.full((len(y),), -1, device=device)
 
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Torch's threads and random stream as this epoch wants them, and afterwards as they were."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self._threads or threads)
+        try:
+            with torch.random.fork_rng([self._x.device] if self._x.is_cuda else []):
+                torch.manual_seed(int(np.random.SeedSequence([self._seed, self._epoch]).generate_state(1)[0]))
+                yield
+        finally:
+            torch.set_num_threads(threads)
+
     def _forward(self, x: Tensor) -> Tensor:
-        return self._outputs_of(self._stacked, x)
+        return self._outputs_of(self._stacked, self._buffers, x)
 
     def _step(self, outputs: Tensor, y: Tensor) -> None:
         """One step of the optimiser; the members' losses are summed, so that each gradient is its member's own."""
-        values = self._loss(outputs, y)
+        values = point_losses(self._loss, outputs, y)
         self._optimizer.zero_grad()
         (values.mean(1) if self._mean else values.sum(1)).sum().backward()
         self._optimizer.step()
@@ -84,15 +103,17 @@ class ReferenceTrainer:
             Passes over the data.
         """
         for _ in range(epochs):
-            before = self._now.detach()
-            if self._batch_size is None:
-                self._step(self._now, self._y)
-            else:
-                self._batch_steps()
             self._epoch += 1
-            self._now = self._forward(self._x)
+            with self._settled():
+                before = self._now.detach()
+                if self._batch_size is None:
+                    self._step(self._now, self._y)
+                else:
+                    self._batch_steps()
+                self._now = self._forward(self._x)
             moved = (self._now.detach() - before).abs().amax((1, 2))  # NaN where an output is not finite
-            self._onset[~(moved <= self._jump) & (self._onset < 0)] = self._epoch
+            begins = ~(moved <= self._jump) & (self._onset < 0)
+            self._onset = torch.where(begins, self._epoch, self._onset)
 
     def outputs(self) -> np.ndarray:
         """The outputs now.
@@ -127,10 +148,15 @@ class ReferenceTrainer:
 
 def _unflatten(module: nn.Module, values: Tensor) -> dict[str, Tensor]:
     """From vectors, shape (members, parameters), to stacked parameters by name."""
-    names = [name for name, _ in module.named_parameters()]
-    shapes = [p.shape for p in module.parameters()]
-    pieces = values.split([shape.numel() for shape in shapes], dim=1)
+    named = dict(module.named_parameters())
+    pieces = values.split([parameter.numel() for parameter in named.values()], dim=1)
     return {
-        name: piece.reshape(len(values), *shape).detach().clone().requires_grad_()
-        for name, piece, shape in zip(names, pieces, shapes, strict=True)
+        name: piece.reshape(len(values), *like.shape).detach().clone().requires_grad_(like.requires_grad)
+        for (name, like), piece in zip(named.items(), pieces, strict=True)
     }
+
+
+def _stacked_buffers(modules: list[nn.Module], like: Tensor) -> dict[str, Tensor]:
+    """What the modules hold besides weights, each member its own."""
+    buffers = [dict(module.to(like.device, like.dtype).named_buffers()) for module in modules]
+    return {name: torch.stack([one[name] for one in buffers]) for name in buffers[0]}

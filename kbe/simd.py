@@ -4,12 +4,16 @@ Inside a function compiled by numba, `load` takes sixteen neighbours from an arr
 them back, and +, -, * and / work on all sixteen. No operation is contracted, reordered or
 replaced by an approximate one: each lane holds what plain float64 arithmetic gives, bit for
 bit, whatever vector instructions the processor has.
+
+numba's cache looks at a compiled function's own file alone: after a change here, touch `lanes.py`
+and `lane_losses.py`, or their old machine code stays in use.
 """
 
 from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
@@ -35,7 +39,7 @@ LANES = LanesType()
 
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager, kind) -> None:
+    def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
 
@@ -53,7 +57,7 @@ def _spread(context, builder, value, kind):
     return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
-def _define(operation, instruction: str) -> None:
+def _define(operation: Any, instruction: str) -> None:
     """Teach numba one arithmetic operator between lanes, or lanes and a scalar."""
 
     @infer_global(operation)
@@ -118,7 +122,7 @@ def store(typing_context, array, row, value):
     return types.none(array, row, value), generate
 
 
-def _selector(condition: str, name: str, meaning: str):
+def _selector(condition: str, name: str, meaning: str) -> Any:
     """An intrinsic that compares lane by lane and selects; NaN fails every comparison."""
 
     def choose(typing_context, x, y, yes, no):
@@ -173,17 +177,29 @@ def with_lane(typing_context, lanes, index, value):
 
 @inlined
 def magnitude(x):
-    """|x|; NaN stays."""
+    """The magnitude, |x|; NaN stays."""
     return where_greater(0.0, x, 0.0 - x, x)
 
 
 @inlined
-def exponential(x):
-    """exp(x) to rounding in every lane; beyond [-708, 709] it is 0 or infinity.
+def add_to(array, row, value):
+    """Add to a row: array[row] += value."""
+    store(array, row, load(array, row) + value)
 
-    x = k log 2 + r with |r| <= log(2)/2: the Taylor polynomial of degree 13 gives exp(r) to
-    2e-17, and 2^k is written into the exponent's bits.
-    """
+
+@inlined
+def power(x, exponent):
+    """A power, lane by lane through the C library: slow, and not the same to the last bit everywhere."""
+    for i in range(WIDTH):
+        x = with_lane(x, i, math.pow(lane(x, i), exponent))
+    return x
+
+
+@inlined
+def exponential(x):
+    """The exponential to rounding in every lane; beyond [-708, 709] it is 0 or infinity."""
+    # x = k log 2 + r with |r| <= log(2)/2: the Taylor polynomial of degree 13 gives exp(r) to
+    # 2e-17, and 2^k is written into the exponent's bits.
     magic = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to a whole number
     bounded = where_greater(x, -708.0, where_greater(709.0, x, x, 709.0), -708.0)
     shifted = bounded * 1.4426950408889634 + magic
@@ -201,9 +217,8 @@ def exponential(x):
     p = p * r + 4.1666666666666664e-02
     p = p * r + 1.6666666666666666e-01
     p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    result = p * power_of_two(shifted)
+    p = r * r * p + r  # small beside the 1, so that its rounding is too
+    result = (p + 1.0) * power_of_two(shifted)
     result = where_greater(x, 709.0, math.inf, result)
     result = where_greater(-708.0, x, 0.0, result)
     return where_equal(x, x, result, x)

@@ -71,8 +71,7 @@ def unstable(onset: xr.DataArray, epochs: Sequence[float]) -> xr.DataArray:
     ValueError
         If `onset` has no dimension `member`, or the epochs are not a sequence of finite numbers.
     """
-    if "member" not in getattr(onset, "dims", ()):
-        raise ValueError("onset has no dimension 'member': it must be the onset of an ensemble.")
+    _check_onset(onset)
     times = checks.array("epochs", epochs, 1)
     return onset <= xr.DataArray(times, dims="epoch", coords={"epoch": times})
 
@@ -105,7 +104,8 @@ def fraction_unstable(onset: xr.DataArray, epochs: Sequence[float], confidence: 
     z = stats.norm.ppf(0.5 + confidence / 2)
     centre = (count + z**2 / 2) / (members + z**2)
     half = z / (members + z**2) * np.sqrt(count * (members - count) / members + z**2 / 4)
-    return xr.Dataset({"fraction": count / members, "low": centre - half, "high": centre + half})
+    low, high = (centre - half).clip(0, 1), (centre + half).clip(0, 1)  # rounding leads beyond
+    return xr.Dataset({"fraction": count / members, "low": low, "high": high})
 
 
 def median_onset(onset: xr.DataArray) -> xr.DataArray:
@@ -120,7 +120,13 @@ def median_onset(onset: xr.DataArray) -> xr.DataArray:
     -------
     xarray.DataArray
         The onset's dimensions but `member`.
+
+    Raises
+    ------
+    ValueError
+        If `onset` has no dimension `member`.
     """
+    _check_onset(onset)
     # the lower median: an average of a number and infinity would tell nothing
     return onset.quantile(0.5, "member", method="lower").drop_vars("quantile")
 
@@ -181,6 +187,11 @@ def over_sizes(
     attributes = {k: v for k, v in rows[0].attrs.items() if k != "data_points"}
     result = xr.concat(rows, xr.DataArray(np.array(sizes), dims="points", name="points"), combine_attrs="drop")
     return result.assign_attrs(attributes)
+
+
+def _check_onset(onset: xr.DataArray) -> None:
+    if "member" not in getattr(onset, "dims", ()):
+        raise ValueError("onset has no dimension 'member': it must be the onset of an ensemble.")
 
 
 def _require(run: xr.Dataset, *names: str) -> None:
