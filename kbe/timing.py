@@ -109,7 +109,7 @@ def interleaved(
     return xr.DataArray(seconds, dims=("action", "repeat"), coords={"action": list(actions)})
 
 
-def epoch_times(trainers: Mapping[str, Trainer], repeats: int = 5, seconds: float = 0.02) -> xr.DataArray:
+def epoch_times(trainers: Mapping[str, Trainer], repeats: int = 5, seconds: float = 0.01) -> xr.DataArray:
     """The time that each trainer takes for an epoch of all its members.
 
     Parameters
