@@ -51,8 +51,9 @@ def unstable(onset: xr.DataArray, epochs: Sequence[float]) -> xr.DataArray:
 
     The onset of the instability is the first epoch in which an output at one of a member's points
     changes by more than the run's attribute `jump`, or is not finite. Outputs of bounded heads jump
-    across their range and stick, those of unbounded heads diverge: both do so within a step or two
-    of far smaller changes, so that the onset hardly depends on the threshold.
+    across their range and stick, those of unbounded heads diverge: both within a step or two of far
+    smaller changes. With bounded heads the onset hardly depends on the threshold; an unbounded head may
+    pass a small one early on, without any instability.
 
     Parameters
     ----------
@@ -184,7 +185,8 @@ def over_sizes(
         measure(ensemble.train(network, one, seed=seed, **settings))
         for one in tqdm(data, disable=not progress, unit="size")
     ]
-    attributes = {k: v for k, v in rows[0].attrs.items() if k != "data_points"}
+    # what differs between the sizes is no attribute of them all
+    attributes = {k: v for k, v in rows[0].attrs.items() if all(row.attrs.get(k) == v for row in rows)}
     result = xr.concat(rows, xr.DataArray(np.array(sizes), dims="points", name="points"), combine_attrs="drop")
     return result.assign_attrs(attributes)
 

@@ -77,7 +77,7 @@ def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure
         lines = axes.plot(np.arange(len(drawn)), drawn, style, color=colour, linewidth=1.2, alpha=0.8)
         lines[0].set_label(name)
     axes.set(xlabel="epoch", ylabel=r"$\sigma$", yscale="log", ylim=(lowest, 2))
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=1)
     return figure
 
 
