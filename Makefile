@@ -9,7 +9,7 @@ PAGES ?=
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book test test-variants lint notebooks draft pdf clean
+.PHONY: help book test test-variants lint notebooks draft pdf bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -51,6 +51,9 @@ pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
 	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
 	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
 	$(BIN)/jupyter-book build . --all --builder pdflatex
+
+bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
+	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json
 
 clean: ## remove what was built, not the environment
 	rm -rf _build

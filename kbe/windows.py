@@ -42,8 +42,8 @@ class WindowGraph:
         """What an epoch costs, the model by which a graph is chosen.
 
         The unit is a multiplication and an addition of one weight, there and back again. The other weights
-        were measured with `benchmarks/graphs.py`, which shows how well they foretell the times: within a
-        quarter for each of 58 graphs, and the cheaper graph of the two in every one of 29 cases.
+        were fitted to times measured with `timing.over`: they foretell each of 64 graphs within a quarter,
+        and the cheaper graph of the two in every one of 32 cases.
 
         Parameters
         ----------
