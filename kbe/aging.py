@@ -82,7 +82,7 @@ def fit_aging(
     checks.integer("resamples", resamples, 1)
     checks.integer("seed", seed, 0)
     if checks.number("level", level, above=0) >= 1:
-        raise ValueError(f"level is {level!r}: it must be less than 1.")
+        raise ValueError(f"level is {checks.shown(level)}: it must be less than 1.")
     epochs, values = _windowed(profile, window, checks.number("offset", offset))
     time = epochs + offset
     finite = np.isfinite(values).all((1, 2))
@@ -138,7 +138,7 @@ def _windowed(profile: xr.Dataset, window: tuple[float, float] | None, offset: f
     epochs = checks.array("epoch", profile["epoch"], 1)
     ends = (-np.inf, np.inf) if window is None else checks.array("window", window, 1)
     if len(ends) != 2 or ends[0] >= ends[1]:
-        raise ValueError(f"window is {window!r}: it must be two epochs, the earlier one first.")
+        raise ValueError(f"window is {checks.shown(window)}: it must be two epochs, the earlier one first.")
     inside = (epochs + offset > 0) & (epochs >= ends[0]) & (epochs <= ends[1])
     if inside.sum() < 3:
         raise ValueError(f"window holds {inside.sum()} epochs at positive times: a fit needs at least 3.")

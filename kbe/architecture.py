@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from kbe import checks
 from kbe.networks import BitNetwork
 from kbe.tables import Table
 
@@ -66,8 +67,7 @@ def bits_seen(network: BitNetwork, layer: int) -> int:
     ValueError
         If there is no such layer.
     """
-    if layer not in range(1, len(network.convolutions) + 1):
-        raise ValueError(f"layer is {layer!r}: it must be an integer from 1 to {len(network.convolutions)}.")
+    checks.integer("layer", layer, 1, len(network.convolutions))
 
     def positions(x: torch.Tensor) -> torch.Tensor:
         hidden = x[None, None]

@@ -126,8 +126,11 @@ def variance_balance(
     ValueError
         If the shapes do not fit or a value is not allowed.
     """
-    gram, targets = checks.symmetric("gram", checks.array("gram", gram, 2)), checks.array("targets", targets, 1)
+    targets = checks.array("targets", targets, 1)
+    gram = checks.symmetric("gram", checks.array("gram", gram, 2), len(targets))
     checks.number("floor", floor, above=0)
+    checks.number("tolerance", tolerance, 0)
+    checks.integer("steps", steps, 1)
     damping = checks.number("damping", damping, 0, 0.999)
     weights = np.ones_like(targets)
     if start_deviation is not None:
@@ -137,7 +140,7 @@ def variance_balance(
         raise ValueError("start_deviation and the diagonal of gram must be greater than 0, and gram nowhere negative.")
     deviation = weights if start_deviation is not None else _balance(gram, targets, weights)[1]
     converged, iteration = False, 0
-    while not converged and iteration < checks.integer("steps", steps, 1) and deviation.min() > floor:
+    while not converged and iteration < steps and deviation.min() > floor:
         with np.errstate(divide="ignore"):
             change = (1 - damping) * (np.log(_balance(gram, targets, deviation)[1]) - np.log(deviation))
         deviation, iteration = deviation * np.exp(change), iteration + 1

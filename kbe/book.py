@@ -7,6 +7,7 @@ size to the history at every regeneration, and a build draws them anew.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import Any
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from kbe import parameters
 from kbe.rerun import rerun
 
 KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
 CELL_SECONDS = 600
+MARK = ".draft"  # the file by which a folder is known as a draft, to be replaced without a question
 
 
 def pages(root: str | Path = ".") -> list[Path]:
@@ -119,15 +122,30 @@ def regenerate(text: str | Path) -> Path:
     Returns
     -------
     Path
-        The notebook, beside the text.
+        The notebook, beside the text; written whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If there is no such text.
+    RuntimeError
+        If a cell failed.
     """
     text = Path(text)
-    made = paired(text)
-    NotebookClient(
-        made, timeout=CELL_SECONDS, record_timing=False, resources={"metadata": {"path": str(text.parent)}}
-    ).execute()
+    if text.suffix != ".md" or not text.is_file():
+        raise ValueError(f"text is {str(text)!r}: it must be the .md of a page.")
+    made, metadata = paired(text), {"path": str(text.parent)}
+    try:
+        NotebookClient(made, timeout=CELL_SECONDS, record_timing=False, resources={"metadata": metadata}).execute()
+    except CellExecutionError as error:
+        raise RuntimeError(f"{text.name}: {error.ename}: {error.evalue}") from error
     notebook = text.with_suffix(".ipynb")
-    nbformat.write(storable(made), notebook)
+    partial = notebook.with_name(f".{os.getpid()}-{notebook.name}")
+    try:
+        nbformat.write(storable(made), partial)
+        os.replace(partial, notebook)
+    finally:
+        partial.unlink(missing_ok=True)
     return notebook
 
 
@@ -139,7 +157,7 @@ def draft(root: str | Path, folder: str | Path, **small: Any) -> Path:
     root : str or Path
         The folder that holds `_toc.yml`.
     folder : str or Path
-        Where the copy goes; what is there is replaced.
+        Where the copy goes: a folder that is new, empty or an earlier draft, which is replaced.
     **small : int
         Values of parameters, by name, for every chapter that declares them.
 
@@ -147,9 +165,22 @@ def draft(root: str | Path, folder: str | Path, **small: Any) -> Path:
     -------
     Path
         The folder, ready to be built without executing anything.
+
+    Raises
+    ------
+    ValueError
+        If the root is no book, or the folder holds anything but an earlier draft.
     """
     root, folder = Path(root), Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    pages(root)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file()):
+        raise ValueError(f"folder is {str(folder)!r}: it must be new, empty or an earlier draft.")
+    if (root / "book").resolve() in [folder.resolve(), *folder.resolve().parents]:
+        raise ValueError(f"folder is {str(folder)!r}: it must not lie in the book.")
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
     shutil.copytree(root / "book", folder / "book", ignore=shutil.ignore_patterns(".*", "*.ipynb"))
     shutil.copy(root / "_toc.yml", folder)
     config = (root / "_config.yml").read_text(encoding="utf-8")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**53  # beyond it not every whole number is a float, and few files hold it
+
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     """Return `value` as an int within [low, high].
@@ -33,8 +35,10 @@ def integer(name: str, value: Any, low: int | None = None, high: int | None = No
         If it is not an integer or lies outside the bounds.
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+    if whole and low is not None and high is None and value > LARGEST:
+        high = LARGEST
     if not whole or (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"{name} is {value!r}: it must be an integer{_between(low, high)}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be an integer{_between(low, high)}.")
     return int(value)
 
 
@@ -65,15 +69,14 @@ def number(
         If it is not a finite real number or lies outside the bounds.
     """
     if (
-        not _is_finite_number(value)
+        not is_finite_number(value)
         or (low is not None and value < low)
         or (high is not None and value > high)
         or (above is not None and value <= above)
     ):
-        limit = f" greater than {above}" if above is not None else ""
-        if high is not None and above is not None:
-            limit += f" and at most {high}"
-        raise ValueError(f"{name} is {value!r}: it must be a finite number{limit or _between(low, high)}.")
+        most = f" and at most {high}" if high is not None else ""
+        limit = f" greater than {above}{most}" if above is not None else ""
+        raise ValueError(f"{name} is {shown(value)}: it must be a finite number{limit or _between(low, high)}.")
     return float(value)
 
 
@@ -100,7 +103,7 @@ def choice(name: str, value: Any, allowed: Collection[str]) -> str:
         If it is not one of them.
     """
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(map(repr, allowed))}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be one of {', '.join(map(repr, allowed))}.")
     return value
 
 
@@ -114,7 +117,7 @@ def array(
     name : str
         The parameter's name, for the message.
     value : Any
-        Anything that NumPy turns into an array of real numbers.
+        What NumPy turns into an array of real numbers.
     ndim : int, tuple of int or None
         The allowed numbers of dimensions; None allows any.
     finite : bool
@@ -137,7 +140,7 @@ def array(
     except (TypeError, ValueError, RuntimeError):  # the last from a torch tensor that requires a gradient
         result = np.array(None)
     if result.dtype.kind not in "biuf":
-        raise ValueError(f"{name} is {_short(value)}: it must be an array of real numbers.")
+        raise ValueError(f"{name} is {shown(value)}: it must be an array of real numbers.")
     result = result.astype(np.float64, copy=False)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if allowed is not None and result.ndim not in allowed:
@@ -200,11 +203,41 @@ def symmetric(name: str, value: Any, size: int | None = None) -> np.ndarray:
     return result
 
 
-def _is_finite_number(value: Any) -> bool:
-    if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.bool_)):
-        return False
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    value : Any
+        What was given; 0 and 1 are allowed, as a stored attribute holds them.
+
+    Returns
+    -------
+    bool
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is neither True nor False.
+    """
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Integral) and value in (0, 1)):
+        raise ValueError(f"{name} is {shown(value)}: it must be True or False.")
+    return bool(value)
+
+
+def shown(value: Any) -> str:
+    """Whatever was given, for a message: one line of at most 80 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether it is a real number, within the range of floats, and no bool."""
     try:
-        return math.isfinite(value)
+        return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
     except OverflowError:  # a whole number or a fraction beyond the range of floats
         return False
 
@@ -214,11 +247,4 @@ def _between(low: float | None, high: float | None) -> str:
         return f" from {low} to {high}"
     if low is not None:
         return f" of at least {low}"
-    if high is not None:
-        return f" of at most {high}"
-    return ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return f" of at most {high}" if high is not None else ""

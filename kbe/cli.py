@@ -29,17 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 1 if a chapter failed, or 2 for bad input.
+        The exit status: 0, or 1 if a chapter failed, 2 for bad input, 130 if interrupted.
     """
     given = _parser().parse_args(arguments)
     try:
         given.run(given)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        print(*str(error).split(), file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename} cannot be used: {error.strerror}.", file=sys.stderr)
         return 2
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted; what was finished is there.", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -80,7 +86,7 @@ def _rerun(given: argparse.Namespace) -> None:
     print(
         rerun(
             given.chapter,
-            {name: _value(text) for name, text in given.values},
+            {name: _value(text) for name, text in _once(given.values)},
             given.output,
             progress=sys.stderr.isatty(),
         )
@@ -90,7 +96,7 @@ def _rerun(given: argparse.Namespace) -> None:
 def _sweep(given: argparse.Namespace) -> None:
     from kbe.rerun import sweep
 
-    print(*sweep(given.chapter, {name: _values(text) for name, text in given.values}, given.output), sep="\n")
+    print(*sweep(given.chapter, {name: _values(text) for name, text in _once(given.values)}, given.output), sep="\n")
 
 
 def _notebooks(given: argparse.Namespace) -> None:
@@ -104,6 +110,13 @@ def _draft(given: argparse.Namespace) -> None:
     from kbe import book
 
     print(book.draft(".", given.folder, members=8, epochs=100))
+
+
+def _once(values: list[list[str]]) -> list[list[str]]:
+    for name in {name for name, _ in values}:
+        if [one for one, _ in values].count(name) > 1:
+            raise ValueError(f"-p {name} is given more than once: it must be given once.")
+    return values
 
 
 def _value(text: str) -> Any:

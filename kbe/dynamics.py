@@ -16,7 +16,7 @@ from kbe import checks
 def linear_response(
     gram: np.ndarray, targets: np.ndarray, start: np.ndarray, times: np.ndarray, *, misprinted: bool = False
 ) -> xr.Dataset:
-    r"""An average network in training, the exact solution of Eq. (13), (17).
+    r"""An average network in training, the exact solution of Eq. (13), (15), (17).
 
     .. math:: \mu(t) = y + e^{-K t} (\mu(0) - y)
 
@@ -43,6 +43,7 @@ def linear_response(
     """
     gram, targets, start = _linear_arguments(gram, targets, start)
     times = checks.array("times", times, 1)
+    checks.flag("misprinted", misprinted)
     if times.min() < 0:
         raise ValueError(f"times holds {times.min():g}: every time must be at least 0.")
     with np.errstate(over="ignore"):

@@ -67,6 +67,7 @@ def random_encoding(points: int, bits: int = 8, members: int = 1, *, repeat: boo
         If an argument is out of range.
     """
     checks.integer("bits", bits, 1, MAX_BITS)
+    checks.flag("repeat", repeat)
     checks.integer("points", points, 1, None if repeat else 2**bits)
     checks.integer("members", members, 1)
     checks.integer("seed", seed, 0)

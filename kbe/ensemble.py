@@ -9,8 +9,10 @@ wherever it applies, and the result's attributes say which path ran.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from kbe.weights import with_parameters as with_parameters
 
 PATHS = ("auto", "fast", "reference")
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
+MOST_THREADS = 1024  # far beyond any use; many more would end the process
 
 
 def train(
@@ -113,21 +116,24 @@ def train(
     if batch_size is not None:
         checks.integer("batch_size", batch_size, 1, y.shape[1])
     if threads is not None:
-        checks.integer("threads", threads, 1)
-    if optimizer is not None and not callable(optimizer):
-        raise ValueError(f"optimizer is {optimizer!r}: it must be a callable that makes a torch optimiser.")
-    _check_device(device)
+        checks.integer("threads", threads, 1, MOST_THREADS)
+    checks.flag("keep_parameters", keep_parameters)
+    checks.flag("progress", progress)
+    if optimizer is not None:
+        _check_optimizer(optimizer, learning_rate)
     epochs_kept = _check_record(record, epochs)
     modules = initial_modules(network, len(y), seed)
     _check_network(modules[0], loss, x[0], y[0])
     chosen = _choose_path(path, modules[0], loss, optimizer, batch_size, device)
+    _check_device(device)
     weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
+    start = (weights, x, y, loss, learning_rate, reduction == "mean", jump)
     trainer: history.Trainer
     if chosen == "fast":
-        trainer = fast.FastTrainer(modules[0], weights, x, y, loss, learning_rate, reduction == "mean", jump, threads)
+        trainer = fast.FastTrainer(modules[0], *start, threads)
     else:
-        trainer = ReferenceTrainer(modules, weights, x, y, loss, learning_rate, reduction == "mean", jump,
-                                   optimizer, batch_size, seed, device, threads)  # fmt: skip
+        with _told("network fails for all members at once"):
+            trainer = ReferenceTrainer(modules, *start, optimizer, batch_size, seed, device, threads)
     kept = history.follow(trainer, epochs_kept, epochs, len(y), keep_parameters, progress)
     result = history.dataset(data, kept, trainer.onset(), epochs_kept, loss, reduction)
     names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
@@ -141,6 +147,9 @@ def _check_data(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(data, xr.Dataset) or not {"x", "y"} <= set(data):
         raise ValueError(f"data is a {type(data).__name__}: it must be an xarray.Dataset with variables x and y.")
     y = checks.array("data.y", data["y"].values, 2)
+    if data["y"].dims != ("member", "point") or data["x"].dims[:2] != ("member", "point"):
+        dims = f"data.x has dimensions {data['x'].dims} and data.y {data['y'].dims}"
+        raise ValueError(f"{dims}: they must be (member, point, ...) and (member, point).")
     x = checks.array("data.x", data["x"].values)
     if x.ndim < 3 or x.shape[:2] != y.shape:
         raise ValueError(f"data.x has shape {x.shape} and data.y {y.shape}: x must be (member, point, ...) like y.")
@@ -152,26 +161,59 @@ def _check_record(record: Sequence[int] | None, epochs: int) -> np.ndarray:
         return epoch_grid(epochs)
     kept = checks.array("record", record, 1)
     if (kept != np.round(kept)).any() or (np.diff(kept) <= 0).any() or kept[0] < 0 or kept[-1] > epochs:
-        raise ValueError(f"record must hold increasing whole epochs from 0 to epochs, which is {epochs}.")
+        given = checks.shown(record)
+        raise ValueError(f"record is {given}: it must hold increasing whole epochs from 0 to epochs, {epochs}.")
     return kept.astype(int)
 
 
 def _check_device(device: str) -> None:
-    try:
-        torch.empty(0, device=torch.device(device))
-    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
-        raise ValueError(f"device is {device!r}: torch cannot compute there.") from error
+    with _told(f"device is {checks.shown(device)}: torch cannot compute there, because it says"):
+        torch.zeros(1, device=torch.device(device)).cpu()
+
+
+def _check_optimizer(optimizer: Any, learning_rate: float) -> None:
+    """Try one step on one number."""
+    if not callable(optimizer):
+        given = checks.shown(optimizer)
+        raise ValueError(f"optimizer is {given}: it must be a callable that makes a torch optimiser.")
+    number = torch.zeros(1, requires_grad=True)
+    number.grad = torch.ones(1)
+    with _told(f"optimizer makes from parameters and lr={learning_rate!r} nothing that steps"):
+        made = optimizer([number], lr=learning_rate)
+        made.zero_grad()
+        made.step()
 
 
 def _check_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
     """Try one forward pass and one loss, so that a misfit is said before the work starts."""
-    with torch.no_grad():
-        output = module(torch.as_tensor(x))
-        if output.ndim != 2 or len(output) != len(y):
-            raise ValueError(f"network gives an output of shape {tuple(output.shape)}: it must be (points, heads).")
-        values = loss(output, torch.as_tensor(y))
-    if values.shape != (len(y),):
-        raise ValueError(f"loss gives shape {tuple(values.shape)}: it must give one value for each of {len(y)} points.")
+    if not callable(loss):
+        raise ValueError(f"loss is {checks.shown(loss)}: it must be a function of output and target.")
+    with torch.random.fork_rng(devices=[]):  # a copy, and draws that leave the stream of others as it was
+        with _told("network fails on the points of the first member"):
+            output = copy.deepcopy(module)(torch.as_tensor(x))
+        _check_tensor("network", output, 2, len(y), "(points, heads)")
+        with _told("loss fails on the output at the points of the first member"):
+            values = loss(output, torch.as_tensor(y))
+    _check_tensor("loss", values, 1, len(y), f"one value for each of {len(y)} points")
+
+
+def _check_tensor(maker: str, made: Any, ndim: int, points: int, wanted: str) -> None:
+    if not isinstance(made, torch.Tensor) or made.ndim != ndim or len(made) != points:
+        shape = f"shape {tuple(made.shape)}" if isinstance(made, torch.Tensor) else f"a {type(made).__name__}"
+        raise ValueError(f"{maker} gives {shape}: it must be {wanted}.")
+    if not made.is_floating_point() or not made.requires_grad:
+        raise ValueError(f"{maker} gives {made.dtype} without a gradient: it must be real and move with the weights.")
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn whatever fails in code that was handed over into one sentence; a ValueError already is one."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{what}: {checks.shown(error)}.") from error
 
 
 def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:

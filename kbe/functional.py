@@ -19,7 +19,7 @@ from torch.nn.utils import parameters_to_vector
 
 from kbe import checks
 
-JACOBIAN_NUMBERS = 2**24  # in the largest Jacobian held at once when no block is asked for: 128 MiB in float64
+JACOBIAN_NUMBERS = 2**18  # in a Jacobian held at once when no block is asked for: 2 MiB in float64 stay in the cache
 SMALL = 10_000  # weights; below it a second thread gains nothing, and on a busy machine waiting for it costs tenfold
 
 
@@ -52,7 +52,7 @@ class PureNetwork:
         if not any(p.requires_grad and p.numel() for p in module.parameters()):
             raise ValueError("module has no parameter that requires a gradient: there is nothing to train.")
         if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise ValueError(f"dtype is {dtype!r}: it must be a floating-point torch dtype.")
+            raise ValueError(f"dtype is {checks.shown(dtype)}: it must be a floating-point torch dtype.")
         self.module = copy.deepcopy(module).to(dtype).eval()
         self.weights = parameters_to_vector(self.module.parameters()).detach()
         self.trained = torch.cat([torch.full_like(p, p.requires_grad).flatten() for p in self.module.parameters()])
@@ -107,6 +107,7 @@ class PureNetwork:
         ValueError
             If the shape is another.
         """
+        checks.flag("own_inputs", own)
         x = torch.as_tensor(checks.array(name, _plain(value))).to(self.weights)
         if x.ndim < 1 + own or (own and len(x) != members):
             wanted = f"({members}, n, ...)" if own else "(n, ...)"
@@ -149,7 +150,7 @@ class PureNetwork:
         heads : int
             The number of outputs.
         wanted : int or None
-            What the user asks for; None means as many as fit into 128 MiB in float64.
+            What the user asks for; None means as many as fit into 2 MiB in float64.
 
         Returns
         -------

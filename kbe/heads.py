@@ -158,8 +158,8 @@ def head_pair(heads: tuple[str, str]) -> tuple[Head, Head]:
     ValueError
         If it is not a pair of known names.
     """
-    if isinstance(heads, str) or len(heads) != 2:
-        raise ValueError(f"heads is {heads!r}: it must name two activations, the mean's and the deviation's.")
+    if not isinstance(heads, (tuple, list)) or len(heads) != 2:
+        raise ValueError(f"heads is {checks.shown(heads)}: it must be two activations, the mean's and the deviation's.")
     mean, deviation = (HEADS[checks.choice("heads", name, HEADS)] for name in heads)
     return mean, deviation
 

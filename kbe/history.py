@@ -143,7 +143,7 @@ def dataset(
     variables["onset"] = ("member", np.where(onset < 0, np.inf, onset))
     if "parameters" in history:
         variables["parameters"] = ((*dims[:2], "parameter"), history["parameters"])
-    result = xr.Dataset(variables, coords={"epoch": kept, "member": np.arange(len(outputs))})
+    result = xr.Dataset(variables, coords={"epoch": kept, "member": data["member"].values})
     return result.assign(x=data["x"], y=data["y"])
 
 

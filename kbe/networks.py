@@ -73,8 +73,8 @@ class BitNetwork(nn.Module):
         super().__init__()
         for name, value in {"bits": bits, "layers": layers, "channels": channels, "kernel_size": kernel_size}.items():
             checks.integer(name, value, 1)
-        if isinstance(heads, str) or not heads:
-            raise ValueError(f"heads is {heads!r}: it must be a tuple with the activation of at least one head.")
+        if not isinstance(heads, (tuple, list)) or not heads:
+            raise ValueError(f"heads is {checks.shown(heads)}: it must be a tuple with the activation of each head.")
         for head in heads:
             checks.choice("head activation", head, HEADS)
         checks.choice("activation", activation, ACTIVATIONS)
@@ -115,6 +115,9 @@ class BitNetwork(nn.Module):
         ValueError
             If the last dimension is not the number of bits.
         """
+        if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel():
+            given = f"of shape {tuple(x.shape)} and {x.dtype}" if isinstance(x, Tensor) else checks.shown(x)
+            raise ValueError(f"x is {given}: it must be a tensor of real numbers with at least one element.")
         if x.ndim == 0 or x.shape[-1] != self.bits:
             raise ValueError(f"x has shape {tuple(x.shape)}: its last dimension must be the {self.bits} bits.")
         hidden = x.reshape(-1, 1, self.bits)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import numbers
 import types
 import typing
@@ -67,12 +66,22 @@ def declared(chapter: str | Path) -> list[Parameter]:
         If there is no such notebook, or more than one of its cells is tagged `parameters`.
     """
     path = notebook(chapter)
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    cells = ["".join(cell["source"]) for cell in cells if TAG in cell["metadata"].get("tags", [])]
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = ["".join(cell["source"]) for cell in cells if TAG in cell["metadata"].get("tags", [])]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is no notebook: it must be JSON with cells.") from error
     if len(cells) > 1:
         raise ValueError(f"{path.name} has {len(cells)} cells tagged {TAG!r}: it must have one.")
     source = "".join(cells)
     lines = source.splitlines()
+    try:
+        return _read(source, lines)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+
+
+def _read(source: str, lines: list[str]) -> list[Parameter]:
     return [
         Parameter(
             node.target.id,
@@ -131,6 +140,8 @@ def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
         If a name is unknown or a value does not fit its declared type.
     """
     path = notebook(chapter)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
     kinds = {one.name: one.kind for one in declared(path)}
     _known(given, list(kinds), path.name)
     for name, value in given.items():
@@ -155,11 +166,11 @@ def notebook(chapter: str | Path) -> Path:
     ValueError
         If there is no such notebook.
     """
-    path = Path(chapter)
+    path = Path(chapter) if isinstance(chapter, (str, Path)) else Path()
     for candidate in (path, Path("book") / f"{path}.ipynb"):
         if candidate.suffix == ".ipynb" and candidate.is_file():
             return candidate
-    raise ValueError(f"chapter is {str(chapter)!r}: it must be an .ipynb file or the name of one in the folder book.")
+    raise ValueError(f"chapter is {checks.shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
 
 
 def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
@@ -175,7 +186,7 @@ def _fitting(name: str, value: Any, kind: Any) -> None:
         kind = eval(kind, {"__builtins__": {}}, _KINDS)  # the annotation of a notebook that is about to run anyway
     if not _is(value, kind):
         wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
-        raise ValueError(f"{name} is {value!r}: it must be of type {wanted}.")
+        raise ValueError(f"{name} is {checks.shown(value)}: it must be of type {wanted}.")
 
 
 def _is(value: Any, kind: Any) -> bool:
@@ -189,7 +200,7 @@ def _is(value: Any, kind: Any) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is float:
-        return isinstance(value, numbers.Real) and math.isfinite(value)
+        return checks.is_finite_number(value)
     return isinstance(value, numbers.Integral if kind is int else kind)
 
 

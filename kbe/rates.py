@@ -36,7 +36,7 @@ def response_rate(gram: np.ndarray, loss_slope: np.ndarray) -> np.ndarray:
     ValueError
         If the shapes do not fit or a value is not finite.
     """
-    loss_slope = checks.array("loss_slope", loss_slope)
+    (loss_slope,) = _points(loss_slope=loss_slope)
     return -_respond(_gram("gram", gram, loss_slope), loss_slope)
 
 
@@ -225,7 +225,7 @@ def _gram(name: str, value: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _points(**values: np.ndarray) -> list[np.ndarray]:
     arrays = {name: checks.array(name, value) for name, value in values.items()}
     if any(a.ndim == 0 for a in arrays.values()):
-        raise ValueError(f"{', '.join(arrays)}: each must have a last dimension of points.")
+        raise ValueError(f"{', '.join(arrays)} cannot be one number: each must have a last dimension of points.")
     checks.same_shape(**arrays)
     if "deviation" in arrays and not arrays["deviation"].all():
         raise ValueError("deviation holds 0: the loss and its slopes need every sigma to differ from 0.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
+from kbe.checks import shown
 from kbe.parameters import notebook, suiting
+
+LONGEST_NAME = 200  # characters; most file systems allow 255 bytes
 
 
 def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path, *, progress: bool = False) -> Path:
@@ -42,10 +46,11 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     RuntimeError
         If a cell of the chapter failed.
     """
-    path, target = notebook(chapter), Path(output)
+    path, target = notebook(chapter), _path("output", output)
     suiting(path, parameters)
     if target.suffix != ".ipynb" or target.resolve() == path.resolve() or not target.parent.is_dir():
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
+    _writable("output", target.parent)
     partial = target.with_name(f".{os.getpid()}-{target.name}")
     try:
         papermill.execute_notebook(
@@ -88,19 +93,42 @@ def sweep(
     ValueError
         If a parameter is unknown, a value does not fit, or two points would have one file name.
     """
-    path, target = notebook(chapter), Path(folder)
+    path, target = notebook(chapter), _path("folder", folder)
+    if not isinstance(grid, Mapping):
+        raise ValueError(f"grid is {shown(grid)}: it must be a mapping from names to lists of values.")
+    for name, values in grid.items():
+        if not isinstance(values, Collection) or isinstance(values, (str, Mapping)):
+            raise ValueError(f"{name} is {shown(values)}: it must be a list of values.")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     for point in points:
         suiting(path, point)
     outputs = [target / f"{path.stem}-{_label(point)}.ipynb" for point in points]
     if not points or len(set(outputs)) < len(outputs):
         raise ValueError("The grid is empty or two of its points would have the same file name.")
-    target.mkdir(parents=True, exist_ok=True)
+    if len(max(outputs, key=lambda output: len(output.name)).name) > LONGEST_NAME:
+        raise ValueError(f"A point of the grid makes a file name of more than {LONGEST_NAME} characters.")
+    _writable("folder", target)
     todo = [(path, point, output) for point, output in zip(points, outputs, strict=True) if not output.exists()]
     run = map if executor is None else executor.map
     for _ in run(rerun, *zip(*todo, strict=True)) if todo else ():
         pass
     return outputs
+
+
+def _path(name: str, given: Any) -> Path:
+    if not isinstance(given, (str, Path)) or not str(given):
+        raise ValueError(f"{name} is {shown(given)}: it must be a path.")
+    return Path(given)
+
+
+def _writable(name: str, folder: Path) -> None:
+    """Make the folder if it is missing, and try to write there, rather than fail after the work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"{name} is {str(folder)!r}: it must be a folder to write in ({error.strerror}).") from error
 
 
 def _label(point: Mapping[str, Any]) -> str:

@@ -122,8 +122,8 @@ def rank_correlation(values: xr.DataArray, dim: str) -> xr.DataArray:
     ValueError
         If the quantity lacks the dimension.
     """
-    if dim not in getattr(values, "dims", ()):
-        raise ValueError(f"values has no dimension {dim!r}: it must be a DataArray along it.")
+    if not isinstance(dim, str) or dim not in getattr(values, "dims", ()):
+        raise ValueError(f"values has no dimension {checks.shown(dim)}: it must be a DataArray along it.")
     ordered = values.transpose(..., dim)
     ranks = stats.rankdata(np.nan_to_num(ordered.values, nan=np.inf, posinf=np.inf), axis=-1)
     ranks -= ranks.mean(-1, keepdims=True)
@@ -158,10 +158,9 @@ def before_onset(values: xr.DataArray, onset: xr.DataArray, fractions: np.ndarra
     where = checks.array("fractions", fractions, 1)
     if where.min() < 0 or where.max() > 1:
         raise ValueError(f"fractions holds {where.min():g} to {where.max():g}: they must lie from 0 to 1.")
-    if set(values.dims) != {"member", "epoch"} or onset.dims != ("member",):
-        raise ValueError(
-            f"values has dimensions {values.dims}, onset {onset.dims}: they must be member, epoch; member."
-        )
+    have, wanted = getattr(values, "dims", ()), getattr(onset, "dims", ())
+    if set(have) != {"member", "epoch"} or wanted != ("member",):
+        raise ValueError(f"values has dimensions {have}, onset {wanted}: they must be member, epoch; member.")
     last = np.where(np.isfinite(onset), onset - 1, 0).clip(0)
     place = np.searchsorted(values.epoch.values, last[:, None] * where, side="right") - 1
     found = np.take_along_axis(values.transpose("member", "epoch").values, place.clip(0), 1)

@@ -179,7 +179,7 @@ def over_sizes(
     """
     wanted = checks.array("sizes", sizes, 1)
     if (np.diff(wanted) <= 0).any():
-        raise ValueError(f"sizes is {list(sizes)}: it must increase.")
+        raise ValueError(f"sizes is {checks.shown(sizes)}: it must increase.")
     data = [encoding.random_encoding(n, bits, members, repeat=repeat, seed=seed) for n in sizes]
     rows = [
         measure(ensemble.train(network, one, seed=seed, **settings))
@@ -197,6 +197,6 @@ def _check_onset(onset: xr.DataArray) -> None:
 
 
 def _require(run: xr.Dataset, *names: str) -> None:
-    missing = [name for name in names if name not in run]
+    missing = [name for name in names if not isinstance(run, xr.Dataset) or name not in run]
     if missing:
         raise ValueError(f"run lacks {', '.join(missing)}: it must be what ensemble.train returns for two heads.")

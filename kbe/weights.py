@@ -32,20 +32,22 @@ def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 
     Raises
     ------
     ValueError
-        If `network` makes no torch module, or one without parameters.
+        If `network` fails, makes no torch module or one without parameters, or not each time a new one.
     """
     checks.integer("members", members, 1)
     if isinstance(network, nn.Module) or not callable(network):
-        raise ValueError(f"network is {network!r}: it must be a callable that makes a torch module, such as its class.")
+        given = checks.shown(network)
+        raise ValueError(f"network is {given}: it must be a callable that makes a torch module, such as its class.")
     modules, usual = [], torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]):
         torch.set_default_dtype(torch.float64)
         try:
             for member in range(members):
                 torch.manual_seed(int(encoding.member_generator(seed, member, "weights").integers(2**63)))
-                modules.append(network())
-                if not isinstance(modules[-1], nn.Module) or not list(modules[-1].parameters()):
-                    raise ValueError(f"network makes {modules[-1]!r}: it must make a torch module with parameters.")
+                modules.append(_made(network))
+                if (member and modules[-1] is modules[0]) or _shapes(modules[-1]) != _shapes(modules[0]):
+                    given = checks.shown(modules[-1])
+                    raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
                 for parameter in modules[-1].parameters():
                     # Single precision: torch's draws differ in the last place between processors, and
                     # both dtypes start from the same weights.
@@ -98,3 +100,20 @@ def with_parameters(module: nn.Module, parameters: np.ndarray) -> nn.Module:
     result = copy.deepcopy(module).to(values.dtype)
     nn.utils.vector_to_parameters(values, result.parameters())
     return result
+
+
+def _made(network: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        module = network()
+    except ValueError:  # the network's own sentence
+        raise
+    except Exception as error:
+        raise ValueError(f"network fails when it is called without arguments: {checks.shown(error)}.") from error
+    parameters = list(module.parameters()) if isinstance(module, nn.Module) else []
+    if not parameters or any(map(nn.parameter.is_lazy, parameters)):
+        raise ValueError(f"network makes {checks.shown(module)}: it must make a torch module with parameters.")
+    return module
+
+
+def _shapes(module: nn.Module) -> list[torch.Size]:
+    return [parameter.shape for parameter in module.parameters()]

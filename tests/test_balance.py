@@ -243,3 +243,9 @@ def test_alpha_bad_shapes(shape):
     if tuple(shape) != (2,):
         with pytest.raises(ValueError, match=r"\.$"):
             prediction_scale(np.ones((2, 2)), np.ones(shape), np.ones((2,)))
+
+
+@pytest.mark.parametrize("bad", [{"tolerance": "x"}, {"tolerance": np.nan}, {"steps": 0}, {"targets": np.zeros(3)}])
+def test_bad_settings_of_the_balance_are_refused(bad):
+    with pytest.raises(ValueError, match=r"tolerance is|steps is|gram has shape"):
+        variance_balance(**{"gram": np.eye(4), "targets": np.zeros(4)} | bad)

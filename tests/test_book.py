@@ -109,3 +109,21 @@ def test_storing_keeps_text_and_claims_and_drops_pictures_and_traces_of_the_run(
 def test_a_folder_without_contents_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"_toc\.yml"):
         book.pages(tmp_path)
+
+
+def test_a_draft_replaces_nothing_but_a_draft(tmp_path):
+    (tmp_path / "_toc.yml").write_text("root: book/intro")
+    (tmp_path / "_config.yml").write_text("title: tiny")
+    (tmp_path / "book").mkdir()
+    for folder in (tmp_path, tmp_path / "book", tmp_path / "book" / "below", tmp_path / "_toc.yml"):
+        with pytest.raises(ValueError, match="folder is"):
+            book.draft(tmp_path, folder)
+    assert (tmp_path / "_toc.yml").is_file() and not list((tmp_path / "book").iterdir())
+    made = book.draft(tmp_path, tmp_path / "new")
+    (made / "old").touch()
+    assert book.draft(tmp_path, made) == made and not (made / "old").exists()
+
+
+def test_a_text_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="text is"):
+        book.regenerate(tmp_path / "nothing.md")

@@ -153,3 +153,25 @@ def test_symmetric():
         checks.symmetric("k", np.ones(3))
     with pytest.raises(ValueError, match="3 rows and columns"):
         checks.symmetric("k", stack, 3)
+
+
+@pytest.mark.parametrize("value", [np.zeros((4, 4)), "a\nb", object(), {"a": [1] * 99}])
+def test_what_was_given_is_shown_in_one_short_line(value):
+    assert "\n" not in checks.shown(value) and len(checks.shown(value)) <= 80
+    for check in (checks.integer, checks.number, checks.flag):
+        with pytest.raises(ValueError, match="it must be") as raised:
+            check("n", value)
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [None, "no", 2, -1, 0.0, [], np.ones(3)])
+def test_a_flag_is_true_or_false(value):
+    assert checks.flag("f", np.True_) and not checks.flag("f", 0)
+    with pytest.raises(ValueError, match=r"f is .*: it must be True or False"):
+        checks.flag("f", value)
+
+
+def test_a_whole_number_beyond_the_floats_is_refused():
+    assert checks.integer("n", 2**53, 0) == 2**53
+    with pytest.raises(ValueError, match=f"from 0 to {2**53}"):
+        checks.integer("n", 2**70, 0)

@@ -161,3 +161,21 @@ def test_what_was_not_measured_is_stored_as_json_can_hold_it(tmp_path):
     notebook.write_text(text)
     (again,) = claims.stored(notebook)
     assert again.verdict == "undecided" and np.isnan(again.estimate) and again.left_out == 1
+
+
+@pytest.mark.parametrize("bad", [None, [], 5, ["x"]])
+def test_a_table_of_what_is_no_claim_is_refused(bad):
+    for make in (claims.table, claims.verdicts):
+        with pytest.raises(ValueError, match="judged is"):
+            make(bad)
+
+
+def test_an_estimate_that_is_no_number_decides_nothing(tmp_path):
+    claim = claims.Claim("So.", "II", "x", above=0)
+    assert claim.judge([]).verdict == claims.UNDECIDED
+    assert claim.judge_value(float("nan"), (1, 2), 99).verdict == claims.UNDECIDED
+    with pytest.raises(ValueError, match="estimate is"):
+        claim.judge_value("x", (1, 2), 99)
+    (tmp_path / "bad.ipynb").write_text("no")
+    with pytest.raises(ValueError, match="JSON"):
+        claims.stored(tmp_path / "bad.ipynb")

@@ -161,3 +161,9 @@ def test_bad_bit_strings(bad):
 def test_bit_strings_of_different_lengths():
     with pytest.raises(ValueError, match="first has strings of 2 bits, second of 3"):
         hamming_distance([[0, 1]], [[0, 1, 1]])
+
+
+@pytest.mark.parametrize("repeat", [None, "no", [], np.ones(2)])
+def test_repeat_is_true_or_false(repeat):
+    with pytest.raises(ValueError, match="repeat is"):
+        random_encoding(3, 4, repeat=repeat)

@@ -540,3 +540,66 @@ def test_parameters_go_round():
     values = np.linspace(-1, 1, len(ensemble.flat_parameters(module)))
     assert np.array_equal(ensemble.flat_parameters(ensemble.with_parameters(module, values)), values)
     assert not np.array_equal(ensemble.flat_parameters(module), values)
+
+
+class Odd(nn.Linear):
+    def __init__(self, kind: str) -> None:
+        super().__init__(5, 2)
+        self.kind = kind
+
+    def forward(self, x: torch.Tensor) -> object:
+        output = super().forward(x).sigmoid()
+        if self.kind == "fails":
+            raise RuntimeError("boom\nand a second line")
+        if self.kind == "branches" and output.sum() < 0:
+            output = -output
+        return {"pair": (output, 1), "detached": output.detach(), "complex": output * 1j}.get(self.kind, output)
+
+
+ONE = nn.Linear(5, 2)
+WIDTHS = iter(range(2, 99))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"network": part(Odd, "fails")}, "network fails on the points .*boom"),
+    ({"network": part(Odd, "pair")}, "network gives a tuple"),
+    ({"network": part(Odd, "detached")}, "network gives .* without a gradient"),
+    ({"network": part(Odd, "complex")}, "network gives torch.complex128"),
+    ({"network": part(Odd, "branches")}, "network fails for all members at once"),
+    ({"network": nn.Linear}, "network fails when it is called without arguments"),
+    ({"network": lambda: ONE}, "must make new modules"),
+    ({"network": lambda: nn.Linear(5, next(WIDTHS))}, "new modules of one shape"),
+    ({"loss": None}, "loss is None"),
+    ({"loss": lambda output, target: 1 / 0}, "loss fails on the output"),
+    ({"loss": lambda output, target: 1}, "loss gives a int"),
+    ({"loss": lambda output, target: output[..., 0].detach()}, "loss gives .* without a gradient"),
+    ({"optimizer": torch.optim.LBFGS}, "optimizer makes .* nothing that steps"),
+    ({"optimizer": lambda parameters, lr: None}, "optimizer makes"),
+    ({"optimizer": nn.Linear}, "optimizer makes"),
+    ({"device": "meta"}, "device is 'meta'"),
+    ({"device": "hpu"}, "device is 'hpu'"),
+    ({"threads": 10**9}, "threads is 1000000000"),
+    ({"epochs": 2**70}, "epochs is"),
+    ({"keep_parameters": "no"}, "keep_parameters is 'no'"),
+    ({"data": small().transpose("point", "member", "bit")}, "data.x has dimensions"),
+    ({"data": small().rename(point="place")}, "data.x has dimensions"),
+])  # fmt: skip
+def test_what_is_handed_over_and_fails_is_named_in_one_sentence(changes, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        ensemble.train(**{"network": network(), "data": small(), "epochs": 1} | changes)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_data_of_chosen_members_stay_theirs():
+    chosen = small().isel(member=[1, 0])
+    run = ensemble.train(network(), chosen, epochs=1)
+    assert np.array_equal(run.y, chosen.y) and np.array_equal(run.x, chosen.x)
+    assert run.member.values.tolist() == [1, 0]
+    again = chosen.assign_coords(member=[5, 5])
+    assert np.array_equal(ensemble.train(network(), again, epochs=1).y, chosen.y)
+
+
+def test_the_trial_of_a_network_leaves_the_random_stream_of_others_alone():
+    before = torch.random.get_rng_state()
+    ensemble.train(lambda: nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 2), nn.Sigmoid()), small(), epochs=1)
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -196,3 +196,9 @@ def test_bad_sigma_floor(floor):
 def test_inputs_of_another_length(shape):
     with pytest.raises(ValueError, match="its last dimension must be the 8 bits"):
         VarianceNetwork()(torch.ones(shape))
+
+
+@pytest.mark.parametrize("x", [None, 5, torch.zeros(0, 8), torch.zeros(2, 8, dtype=torch.int64)])
+def test_an_input_that_is_no_tensor_of_real_numbers_is_refused(x):
+    with pytest.raises(ValueError, match="x is"):
+        VarianceNetwork()(x)

@@ -111,3 +111,12 @@ def test_unknown_names_are_refused_before_anything_runs(tmp_path):
 def test_a_chapter_that_is_no_notebook_is_refused(path):
     with pytest.raises(ValueError, match=r"it must be an \.ipynb"):
         parameters.notebook(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["no", "{}", "[]", '{"cells": [{"source": "a: int = b +", "metadata": {"tags": ["parameters"]}}]}']
+)
+def test_a_file_that_is_no_notebook_is_refused_by_name(tmp_path, text):
+    (tmp_path / "bad.ipynb").write_text(text)
+    with pytest.raises(ValueError, match=r"bad\.ipynb"):
+        parameters.declared(tmp_path / "bad.ipynb")

@@ -128,3 +128,33 @@ def test_the_command_line_answers_bad_input_with_one_sentence(chapter, tmp_path,
 
 def test_a_rerun_too_small_to_decide_says_undecided():
     assert claims.Claim("So.", "II", "x", above=0).judge(range(1, 9)).verdict == claims.UNDECIDED
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter, tmp_path, place):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ValueError, match=r"(folder|output) is .* it must be"):
+        sweep(chapter, {"members": [2]}, tmp_path / place)
+    with pytest.raises(ValueError, match="output is"):
+        rerun(chapter, {}, tmp_path / place / "out.ipynb")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("grid", [None, [], {"members": 5}, {"members": "12"}, {"members": [2, True]}])
+def test_a_grid_that_is_no_mapping_of_lists_is_refused(chapter, tmp_path, grid):
+    with pytest.raises(ValueError, match="it must be"):
+        sweep(chapter, grid, tmp_path / "runs")
+
+
+def test_the_command_line_refuses_a_name_given_twice(chapter, capsys):
+    assert cli.main(["rerun", str(chapter), "-p", "members", "2", "-p", "members", "3", "-o", "out.ipynb"]) == 2
+    assert capsys.readouterr().err == "-p members is given more than once: it must be given once.\n"
+
+
+def test_an_interrupt_of_the_command_line_says_so(monkeypatch, capsys):
+    def interrupted(chapter):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.parameters, "declared", interrupted)
+    assert cli.main(["parameters", "any"]) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 1

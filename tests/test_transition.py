@@ -117,3 +117,10 @@ def test_confidence_outside_0_and_1_is_refused(confidence):
 def test_bad_input_is_refused_in_a_sentence(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_values_and_onsets_without_dimensions_are_refused():
+    with pytest.raises(ValueError, match="values has dimensions"):
+        transition.before_onset(None, None, [0.5])
+    with pytest.raises(ValueError, match="values has no dimension"):
+        transition.rank_correlation(None, np.ones(2))

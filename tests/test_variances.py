@@ -166,3 +166,9 @@ def test_what_is_no_onset_is_refused(bad):
     for function in (lambda onset: unstable(onset, [1]), lambda onset: fraction_unstable(onset, [1]), median_onset):
         with pytest.raises(ValueError, match="onset has no dimension 'member'"):
             function(bad)
+
+
+@pytest.mark.parametrize("run", [None, 5, "mu sigma y", {}])
+def test_a_run_that_is_no_dataset_is_refused(run):
+    with pytest.raises(ValueError, match="run lacks"):
+        variances(run)

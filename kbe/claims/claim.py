@@ -59,7 +59,8 @@ class Claim:
     def __post_init__(self) -> None:
         for name in ("statement", "place", "measure"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
-                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be a sentence or a place in words.")
+                given = checks.shown(getattr(self, name))
+                raise ValueError(f"{name} is {given}: it must be a sentence or a place in words.")
         bounds = {name: getattr(self, name) for name in ("above", "below") if getattr(self, name) is not None}
         if not bounds:
             raise ValueError("above and below are both None: a claim needs a criterion.")
@@ -117,7 +118,9 @@ class Claim:
         checks.integer("seed", seed, 0)
         checks.integer("resamples", resamples, 1)
         checks.number("confidence", confidence, high=1 - 1e-9, above=0)
-        finite = np.isfinite(samples).reshape(len(samples), -1).all(1)
+        if not callable(statistic):
+            raise ValueError(f"statistic is {checks.shown(statistic)}: it must be a function of the samples.")
+        finite = np.isfinite(samples).all(tuple(range(1, samples.ndim)))
         kept = samples[finite]
         if len(kept) < 2:  # nothing to draw from: one member has no interval
             return self.judge_value(math.nan, (math.nan, math.nan), len(kept), left_out=len(samples) - len(kept))
@@ -156,12 +159,16 @@ class Claim:
         ValueError
             If the interval is not a pair in order or a number of members is negative.
         """
-        ends = [float(end) for end in interval]
+        try:
+            value, ends = float(estimate), [float(end) for end in interval]
+        except (TypeError, ValueError) as error:
+            given = f"{checks.shown(estimate)} and interval {checks.shown(interval)}"
+            raise ValueError(f"estimate is {given}: they must be a number and two numbers.") from error
         if len(ends) != 2 or ends[0] > ends[1]:
-            raise ValueError(f"interval is {interval!r}: it must be two numbers, the lower one first.")
+            raise ValueError(f"interval is {checks.shown(interval)}: it must be two numbers, the lower one first.")
         checks.integer("members", members, 0)
         checks.integer("left_out", left_out, 0)
-        return Judged(self, float(estimate), ends[0], ends[1], int(members), int(left_out))
+        return Judged(self, value, ends[0], ends[1], int(members), int(left_out))
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ class Judged:
     @property
     def verdict(self) -> str:
         """It "holds", "does not hold" or is "undecided"."""
-        if self.members < self.claim.members or math.isnan(self.low) or math.isnan(self.high):
+        if self.members < self.claim.members or any(map(math.isnan, (self.estimate, self.low, self.high))):
             return UNDECIDED
         above = -math.inf if self.claim.above is None else self.claim.above
         below = math.inf if self.claim.below is None else self.claim.below

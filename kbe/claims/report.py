@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from kbe import checks
 from kbe.claims.claim import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.tables import Table
 
@@ -75,10 +76,13 @@ def stored(notebook: str | Path) -> list[Judged]:
     ValueError
         If the notebook does not exist.
     """
-    path = Path(notebook)
+    path = Path(notebook) if isinstance(notebook, (str, Path)) else Path()
     if not path.is_file():
-        raise ValueError(f"notebook is {str(path)!r}: there is no such file.")
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        raise ValueError(f"notebook is {checks.shown(notebook)}: there is no such file.")
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"notebook is {str(path)!r}: it must be JSON with cells.") from error
     bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
     return [
         Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])}))
@@ -140,5 +144,5 @@ def _row(one: Judged) -> list[str]:
 
 
 def _needs_some(judged: Sequence[Judged]) -> None:
-    if not len(judged):
-        raise ValueError("judged is empty: it must hold at least one claim.")
+    if not isinstance(judged, (list, tuple)) or not judged or not all(isinstance(one, Judged) for one in judged):
+        raise ValueError(f"judged is {checks.shown(judged)}: it must be a list of at least one judged claim.")

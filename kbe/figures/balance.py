@@ -41,7 +41,7 @@ def local_step(
     above.set(xscale="symlog", yscale="log", xlabel="epoch", ylabel="relative error of the rate", xlim=(0, None))
     above.legend(loc="upper left")
     below.loglog(scales, smooth, "o", ms=4, label="smooth outputs on a line")
-    below.loglog(scales, law, "--", color="C1", label=r"$|\mu''| \,/\, \beta^2 |y - \mu|$")
+    below.loglog(scales, law, "--", color="C1", label=r"$\beta^{-2} |\mu''| \,/\, |y - \mu|$")
     below.set(xlabel=r"inverse width $\beta$ of the kernel", ylabel="relative error of the rate")
     below.legend(loc="lower left")
     _plain_numbers(below.xaxis)

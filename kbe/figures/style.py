@@ -16,6 +16,8 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from kbe import checks
+
 BACKGROUND = {"light": "#ffffff", "dark": "#121212"}
 INK = {"light": "#1a1a1a", "dark": "#e6e6e6"}
 # Near the hues of Okabe and Ito; chosen so that each stands out from its background and colour-blind
@@ -71,7 +73,7 @@ def settings(mode: str) -> dict[str, Any]:
         If the mode is unknown.
     """
     if mode not in PALETTE:
-        raise ValueError(f"mode is {mode!r}: it must be 'light' or 'dark'.")
+        raise ValueError(f"mode is {checks.shown(mode)}: it must be 'light' or 'dark'.")
     ink = INK[mode]
     inked = ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color")
     paper = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
@@ -143,7 +145,9 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> S
         If the description is missing or too short to be one.
     """
     if not isinstance(alt, str) or len(alt) < SHORTEST_TEXT:
-        raise ValueError(f"alt is {alt!r}: it must describe the figure in at least {SHORTEST_TEXT} characters.")
+        raise ValueError(
+            f"alt is {checks.shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters."
+        )
     light, dark = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
     return Shown(light, dark, alt)
 
