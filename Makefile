@@ -21,10 +21,15 @@ help: ## list the commands
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-book: .venv/stamp ## execute every chapter and build the pages: _build/html/index.html
+# numba keeps what it compiled and looks for changes in a function's own file only, not in what it calls.
+.venv/compiled: .venv/stamp kbe/simd.py kbe/lane_losses.py kbe/lanes.py
+	rm -f kbe/__pycache__/*.nbi kbe/__pycache__/*.nbc
+	touch $@
+
+book: .venv/compiled ## execute every chapter and build the pages: _build/html/index.html
 	$(BUILD)
 
-test: .venv/stamp lint ## linter, type checker, unit tests, pairing check, stored outputs against new ones
+test: .venv/compiled lint ## linter, type checker, unit tests, pairing check, stored outputs against new ones
 	$(PYTEST) $(NBVAL) tests book
 
 lint: .venv/stamp ## the linter, the format and the types
@@ -33,26 +38,26 @@ lint: .venv/stamp ## the linter, the format and the types
 	$(BIN)/mypy kbe
 
 # What a chapter prints for regression must not depend on threads or on vector instructions.
-test-variants: .venv/stamp ## the stored outputs with one thread, two threads, and older vector instructions
+test-variants: .venv/compiled ## the stored outputs with one thread, two threads, and older vector instructions
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(PYTEST) $(NBVAL) book
 	OMP_NUM_THREADS=2 NUMBA_NUM_THREADS=2 $(PYTEST) $(NBVAL) book
 	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NBVAL) book
 	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NBVAL) book
 	NUMBA_CPU_NAME=generic $(PYTEST) $(NBVAL) book
 
-notebooks: .venv/stamp ## make, execute and store the notebooks from their text; PAGES="book/model.md" for some of them
+notebooks: .venv/compiled ## make, execute and store the notebooks from their text; PAGES="book/model.md" for some of them
 	$(BIN)/python -m kbe notebooks $(PAGES)
 
-draft: .venv/stamp ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
+draft: .venv/compiled ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
 	$(BIN)/python -m kbe draft _build/draft
 	$(BIN)/jupyter-book build _build/draft --all
 
-pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
+pdf: .venv/compiled ## the book as a PDF: _build/latex/book.pdf
 	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
 	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
 	$(BIN)/jupyter-book build . --all --builder pdflatex
 
-bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
+bench: .venv/compiled ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json
 
 clean: ## remove what was built, not the environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -146,10 +146,17 @@ class FastTrainer:
         arrays = (self._target, self._share, self._weights, self._gradient, self._hidden, self._back, self._nodes,
                   self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
 
-        def train(block: int) -> None:
-            lanes.advance(self._network, *self._settings, self._epoch, epochs, *(a[block] for a in arrays))
+        def train(block: int, start: int, stop: int, first_half: Future | None = None) -> None:
+            if first_half is not None:
+                first_half.result()
+            lanes.advance(self._network, *self._settings, start, stop - start, *(a[block] for a in arrays))
 
-        list(self._pool.map(train, range(self._blocks)))
+        # in two halves, so that an odd number of blocks keeps an even number of threads busy
+        middle, end = self._epoch + epochs // 2, self._epoch + epochs
+        halves = [self._pool.submit(train, block, self._epoch, middle) for block in range(self._blocks)]
+        halves += [self._pool.submit(train, block, middle, end, half) for block, half in enumerate(halves)]
+        for half in halves:
+            half.result()
         self._epoch += epochs
 
     def outputs(self) -> np.ndarray:

@@ -5,7 +5,7 @@ them back, and +, -, * and / work on all sixteen. No operation is contracted, re
 replaced by an approximate one: each lane holds what plain float64 arithmetic gives, bit for
 bit, whatever vector instructions the processor has.
 
-numba's cache looks at a compiled function's own file alone: after a change here, touch `lanes.py`
+numba's cache looks at a compiled function's own file alone: after a change here `make` clears it; else touch `lanes.py`
 and `lane_losses.py`, or their old machine code stays in use.
 """
 
