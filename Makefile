@@ -29,8 +29,9 @@ help: ## list the commands
 book: .venv/compiled ## execute every chapter and build the pages: _build/html/index.html
 	$(BUILD)
 
+# One thread for each of the two workers: threads that wait for a busy core cost many times what they gain.
 test: .venv/compiled lint ## linter, type checker, unit tests, pairing check, stored outputs against new ones
-	$(PYTEST) $(NBVAL) tests book
+	OMP_NUM_THREADS=1 $(PYTEST) $(NBVAL) tests book
 
 lint: .venv/stamp ## the linter, the format and the types
 	$(BIN)/ruff check .

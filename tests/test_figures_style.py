@@ -59,7 +59,7 @@ def test_picture_does_not_depend_on_the_readers_settings():
 
 @pytest.mark.parametrize("alt", ["", "too short", None, 3])
 def test_a_figure_without_description_is_refused(alt):
-    with pytest.raises(ValueError, match="describe"):
+    with pytest.raises(ValueError, match="must say what is shown"):
         figures.show(line, 1, alt=alt)
 
 
