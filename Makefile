@@ -40,11 +40,11 @@ lint: .venv/stamp ## the linter, the format and the types
 
 # What a chapter prints for regression must not depend on threads or on vector instructions.
 test-variants: .venv/compiled ## the stored outputs with one thread, two threads, and older vector instructions
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(PYTEST) $(NBVAL) book
-	OMP_NUM_THREADS=2 NUMBA_NUM_THREADS=2 $(PYTEST) $(NBVAL) book
-	ATEN_CPU_CAPABILITY=default $(PYTEST) $(NBVAL) book
-	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NBVAL) book
-	NUMBA_CPU_NAME=generic $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=1 $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=2 $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NBVAL) book
+	OMP_NUM_THREADS=1 NUMBA_CPU_NAME=generic $(PYTEST) $(NBVAL) book
 
 notebooks: .venv/compiled ## make, execute and store the notebooks from their text; PAGES="book/model.md" for some of them
 	$(BIN)/python -m kbe notebooks $(PAGES)
