@@ -123,7 +123,7 @@ def member_generator(seed: int, member: int, stream: str) -> np.random.Generator
         Start of every random draw, at least 0.
     member : int
         The member's number, at least 0.
-    stream : {"inputs", "targets", "weights", "batches"}
+    stream : {"inputs", "targets", "weights", "batches", "functions", "noise", "held out"}
         What is drawn from it.
 
     Returns
@@ -136,7 +136,7 @@ def member_generator(seed: int, member: int, stream: str) -> np.random.Generator
     ValueError
         If an argument is out of range.
     """
-    streams = ("inputs", "targets", "weights", "batches")
+    streams = ("inputs", "targets", "weights", "batches", "functions", "noise", "held out")
     checks.integer("seed", seed, 0)
     checks.integer("member", member, 0)
     checks.choice("stream", stream, streams)

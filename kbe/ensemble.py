@@ -97,7 +97,8 @@ def train(
     Returns
     -------
     xarray.Dataset
-        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`;
+        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`, all
+        of them with drop-out off, which masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
         there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
         The arguments and the path that ran are attributes.

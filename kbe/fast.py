@@ -41,6 +41,10 @@ def obstacle(module: object, loss: Callable) -> str | None:
         return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
     if any(not parameter.requires_grad for parameter in module.parameters()):
         return "some weights require no gradient"
+    if module.dropout is not None:
+        return "the network has drop-out"
+    if module.detach_deviation:
+        return "the second head's gradient stops at the features"
     compiled = lane_losses.compiled_form(loss)
     if compiled is None:
         return "the loss has no compiled form"

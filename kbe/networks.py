@@ -24,6 +24,7 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda z: z,
 }
 PADDINGS = ("zeros", "circular", "valid")
+MOST_DROPOUT = 0.99  # with all masked there would be nothing to train
 
 
 class BitNetwork(nn.Module):
@@ -52,6 +53,11 @@ class BitNetwork(nn.Module):
         What stands beyond the ends of the string; "valid" shortens it by s_k - 1 a layer.
     sigma_floor : float
         Added to the second head's output: the least standard deviation it can give.
+    dropout : float
+        The share of every layer's outputs that is masked at random while training.
+    detach_deviation : bool
+        Whether the second head sees the features without a gradient, so that only the mean shapes them (Stirn
+        et al. 2023).
 
     Raises
     ------
@@ -69,6 +75,8 @@ class BitNetwork(nn.Module):
         activation: str = "elu",
         padding: str = "zeros",
         sigma_floor: float = 0.0,
+        dropout: float = 0.0,
+        detach_deviation: bool = False,
     ) -> None:
         super().__init__()
         for name, value in {"bits": bits, "layers": layers, "channels": channels, "kernel_size": kernel_size}.items():
@@ -80,6 +88,8 @@ class BitNetwork(nn.Module):
         checks.choice("activation", activation, ACTIVATIONS)
         checks.choice("padding", padding, PADDINGS)
         self.sigma_floor = checks.number("sigma_floor", sigma_floor, 0)
+        self.dropout = nn.Dropout(checks.number("dropout", dropout, 0, MOST_DROPOUT)) if dropout else None
+        self.detach_deviation = checks.flag("detach_deviation", detach_deviation)
         positions = bits - layers * (kernel_size - 1) if padding == "valid" else bits
         if positions < 1 or (padding == "circular" and kernel_size > bits):
             raise ValueError(
@@ -123,6 +133,7 @@ class BitNetwork(nn.Module):
         hidden = x.reshape(-1, 1, self.bits)
         for convolution in self.convolutions:
             hidden = self.nonlinearity(convolution(hidden))
+            hidden = hidden if self.dropout is None else self.dropout(hidden)
         return hidden.flatten(1).reshape(*x.shape[:-1], -1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,8 +149,12 @@ class BitNetwork(nn.Module):
         Tensor, shape (..., heads)
             The mean and, with a second head, the standard deviation.
         """
-        features = self.features(x)
-        outputs = [HEADS[name](head(features)) for name, head in zip(self.head_activations, self.heads, strict=True)]
+        shared = self.features(x)
+        seen = [shared.detach() if k == 1 and self.detach_deviation else shared for k in range(len(self.heads))]
+        outputs = [
+            HEADS[name](head(features))
+            for name, head, features in zip(self.head_activations, self.heads, seen, strict=True)
+        ]
         if len(outputs) > 1:
             outputs[1] = outputs[1] + self.sigma_floor
         return torch.cat(outputs, -1)

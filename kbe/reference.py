@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from torch.func import functional_call, vmap
 
 from kbe.encoding import member_generator
 from kbe.history import point_losses
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 class ReferenceTrainer:
@@ -59,8 +62,9 @@ class ReferenceTrainer:
         self._optimizer = make(list(self._stacked.values()), lr=learning_rate)
         self._batch_size, self._epoch, self._seed = batch_size, 0, seed
         self._batches = [member_generator(seed, member, "batches") for member in range(len(y))]
-        one = lambda p, b, inputs: functional_call(module, (p, b), (inputs,))  # noqa: E731
-        self._outputs_of = vmap(one, randomness="different")
+        unmasked = _without_dropout(module)
+        self._masks = unmasked is not module
+        self._training_outputs, self._outputs = _over_members(module), _over_members(unmasked)
         with self._settled():
             self._now = self._forward(self._x)
         self._onset = torch.full((len(y),), -1, device=device)
@@ -77,8 +81,8 @@ class ReferenceTrainer:
         finally:
             torch.set_num_threads(threads)
 
-    def _forward(self, x: Tensor) -> Tensor:
-        return self._outputs_of(self._stacked, self._buffers, x)
+    def _forward(self, x: Tensor, training: bool = False) -> Tensor:
+        return (self._training_outputs if training else self._outputs)(self._stacked, self._buffers, x)
 
     def _step(self, outputs: Tensor, y: Tensor) -> None:
         """One step of the optimiser; the members' losses are summed, so that each gradient is its member's own."""
@@ -92,7 +96,7 @@ class ReferenceTrainer:
         order = torch.as_tensor(np.stack([generator.permutation(points) for generator in self._batches]))
         member = torch.arange(len(order))[:, None]
         for batch in order.to(self._y.device).split(self._batch_size or points, dim=1):
-            self._step(self._forward(self._x[member, batch]), self._y[member, batch])
+            self._step(self._forward(self._x[member, batch], training=True), self._y[member, batch])
 
     def advance(self, epochs: int) -> None:
         """Train on.
@@ -106,17 +110,17 @@ class ReferenceTrainer:
             self._epoch += 1
             with self._settled():
                 before = self._now.detach()
-                if self._batch_size is None:
-                    self._step(self._now, self._y)
-                else:
+                if self._batch_size is not None:
                     self._batch_steps()
+                else:
+                    self._step(self._forward(self._x, training=True) if self._masks else self._now, self._y)
                 self._now = self._forward(self._x)
             moved = (self._now.detach() - before).abs().amax((1, 2))  # NaN where an output is not finite
             begins = ~(moved <= self._jump) & (self._onset < 0)
             self._onset = torch.where(begins, self._epoch, self._onset)
 
     def outputs(self) -> np.ndarray:
-        """The outputs now.
+        """The outputs now, without drop-out.
 
         Returns
         -------
@@ -144,6 +148,21 @@ class ReferenceTrainer:
             -1 for a member without onset.
         """
         return self._onset.cpu().numpy().copy()
+
+
+def _over_members(module: nn.Module) -> Callable[[dict, dict, Tensor], Tensor]:
+    return vmap(lambda p, b, inputs: functional_call(module, (p, b), (inputs,)), randomness="different")
+
+
+def _without_dropout(module: nn.Module) -> nn.Module:
+    """The module itself if it masks nothing, else a copy that masks nothing."""
+    if not any(isinstance(part, DROPOUTS) for part in module.modules()):
+        return module
+    result = copy.deepcopy(module)
+    for part in result.modules():
+        if isinstance(part, DROPOUTS):
+            part.eval()
+    return result
 
 
 def _unflatten(module: nn.Module, values: Tensor) -> dict[str, Tensor]:

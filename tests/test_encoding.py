@@ -146,8 +146,8 @@ def test_bad_counts_and_seeds(value):
 
 
 def test_unknown_stream():
-    with pytest.raises(ValueError, match="stream is 'noise'"):
-        member_generator(0, 0, "noise")
+    with pytest.raises(ValueError, match="stream is 'labels'"):
+        member_generator(0, 0, "labels")
 
 
 @pytest.mark.parametrize("bad", [[], [0, 1], [[0, 2]], [[0.5, 1]], [[0, np.nan]], [["0", "1"]], [[0], [0, 1]]])

@@ -313,6 +313,38 @@ def test_drop_out_comes_from_the_seed_and_from_nothing_else():
     assert torch.equal(once, twice)
 
 
+def test_what_is_recorded_is_without_drop_out():
+    run = ensemble.train(Dropping, small(), losses.squared_error, epochs=5, keep_parameters=True)
+    for member in range(3):
+        module = ensemble.with_parameters(Dropping(), run.parameters[member, -1].values).eval()
+        expected = module(torch.as_tensor(run.x[member].values))[:, 0].detach()
+        np.testing.assert_allclose(run.mu[member, -1], expected, rtol=1e-12)
+
+
+class Masked(nn.Module):
+    """Weights that start at zero, behind drop-out: mu = w . masked x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.75)
+        self.weight = nn.Parameter(torch.zeros(1000))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.dropout(x) @ self.weight[:, None]
+
+
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_a_training_step_sees_masks_and_the_rest_scaled_up(batch_size):
+    """At w = 0, x = 1 and y = 1 a step is eta / (1 - p) = 0.4 for the quarter that is not masked, 0 for the others."""
+    data = xr.Dataset(
+        {"x": (("member", "point", "one"), np.ones((2, 1, 1000))), "y": (("member", "point"), np.ones((2, 1)))}
+    )
+    run = ensemble.train(Masked, data, losses.squared_error, epochs=1, batch_size=batch_size, keep_parameters=True)
+    first, second = run.parameters.values[:, -1]
+    assert set(np.round([*first, *second], 9)) == {0.0, 0.4}
+    assert abs((first > 0).mean() - 0.25) < 0.07 and (first != second).any()
+
+
 class Weight(nn.Module):
     """One weight, which starts at zero: mu = w x."""
 
@@ -461,6 +493,8 @@ def frozen() -> nn.Module:
     ({"network": part(Other, bits=5)}, "computes otherwise"),
     ({"network": part(nn.Linear, 5, 2)}, "computes otherwise"),
     ({"network": frozen}, "require no gradient"),
+    ({"network": part(VarianceNetwork, bits=5, dropout=0.1)}, "has drop-out"),
+    ({"network": part(VarianceNetwork, bits=5, detach_deviation=True)}, "gradient stops"),
     ({"loss": lambda output, target: output[..., 0] - target}, "no compiled form"),
     ({"loss": part(losses.gaussian_nll)}, None),
 ])  # fmt: skip

@@ -67,7 +67,7 @@ def sources() -> list[Path]:
 FLOORS = [
     {"checks", "tables", "simd", "windows"},
     {"encoding", "resampling"},
-    {"networks", "losses", "kernels", "spectra", "heads", "functional", "weights", "history"},
+    {"synthetic", "networks", "losses", "kernels", "spectra", "heads", "functional", "weights", "history"},
     {"lane_losses"},
     {"lanes"},
     {"fast", "reference"},

@@ -202,3 +202,27 @@ def test_inputs_of_another_length(shape):
 def test_an_input_that_is_no_tensor_of_real_numbers_is_refused(x):
     with pytest.raises(ValueError, match="x is"):
         VarianceNetwork()(x)
+
+
+def test_drop_out_masks_the_share_of_features_that_it_says_and_keeps_their_mean():
+    network = make(AverageNetwork, layers=1, channels=40, activation="sigmoid", dropout=0.3)
+    x = strings(8, 256)
+    with torch.no_grad():
+        masked, whole = network.train().features(x), network.eval().features(x)
+    kept = masked != 0
+    assert abs(kept.double().mean() - 0.7) < 0.01
+    torch.testing.assert_close(masked[kept], whole[kept] / 0.7)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_detached_deviation_does_not_shape_the_features(detach):
+    network = make(detach_deviation=detach)
+    network(strings(8))[:, 1].sum().backward()
+    assert (network.convolutions[0].weight.grad == 0).all() == detach
+    assert (network.heads[1].weight.grad != 0).all() and (network.heads[0].weight.grad == 0).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("dropout", -0.1), ("dropout", 1), ("detach_deviation", 0.5)])
+def test_settings_of_training_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}: "):
+        VarianceNetwork(**{name: value})
