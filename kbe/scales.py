@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from kbe import checks
+from kbe import checks, encoding
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 NEGLIGIBLE = 1e-6  # the weight of the nearest neighbours at which the averages count as settled
@@ -114,6 +114,34 @@ def prediction_scale(
         {"alpha": (dims, alpha), "rms": (dims, rms), "explained": (dims, explained), "at_bound": (dims, at_bound)},
         attrs={"normalise": normalise, "highest": float(ladder[-1])},
     )
+
+
+def run_scale(run: xr.Dataset, *, power: float = 1.0, normalise: str = "weights") -> xr.Dataset:
+    """The prediction scale of every network of a run at every recorded epoch.
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        `mu` (member, epoch, point) and `x` and `y` of bit strings, as `ensemble.train` returns.
+    power : float
+        Of the number of bits that differ, as the distance: 1, or 0.5 for the Euclidean distance.
+    normalise : {"weights", "count"}
+        As for `prediction_scale`.
+
+    Returns
+    -------
+    xarray.Dataset
+        (member, epoch): what `prediction_scale` returns, with the run's epochs.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed, or the inputs are no bit strings.
+    """
+    checks.number("power", power, above=0)
+    distance = np.stack([encoding.hamming_distance(x, x) for x in run.x.values]) ** power
+    mu = run.mu.transpose("member", "epoch", "point")
+    return prediction_scale(distance, run.y.values, mu, normalise=normalise).assign_coords(epoch=run.epoch)
 
 
 def _fit(averages: _Averages, outputs: np.ndarray, ladder: np.ndarray) -> np.ndarray:

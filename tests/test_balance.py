@@ -15,7 +15,7 @@ from kbe.dynamics import linear_response
 from kbe.encoding import hamming_distance, random_encoding
 from kbe.kernels import expand_kernel, exponential_kernel, line_distance, multi_scale_kernel
 from kbe.rates import rate_exact, rate_local, rate_multi_scale, variance_rates, variance_rates_local
-from kbe.scales import prediction_scale
+from kbe.scales import prediction_scale, run_scale
 
 SCALES, WEIGHTS = np.array([0.1, 0.5, 2.0]), np.array([0.6, 0.3, 0.1])
 
@@ -181,6 +181,22 @@ def test_alpha_flags_its_bounds_and_is_nan_where_it_does_not_matter():
     assert prediction_scale(distance, targets, targets, highest=3.0).alpha == 3.0
     assert np.isnan(prediction_scale(distance, np.ones(20), np.full(20, 0.5)).alpha)
     assert np.isnan(prediction_scale(np.zeros((1, 1)), np.ones(1), np.full(1, 0.5)).alpha)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_the_scale_of_a_run_whose_outputs_are_local_averages_is_theirs(power):
+    data = random_encoding(20, 8, 3, seed=1)
+    wanted = np.array([0.3, 1.0])
+    outputs = np.zeros((3, 2, 20))
+    for member, (x, y) in enumerate(zip(data.x.values, data.y.values, strict=True)):
+        for k, alpha in enumerate(wanted):
+            outputs[member, k] = local_average(hamming_distance(x, x) ** power, y, alpha)
+    run = data.assign(mu=(("member", "epoch", "point"), outputs)).assign_coords(epoch=[5, 9])
+    fit = run_scale(run, power=power)
+    assert_allclose(fit.alpha, np.tile(wanted, (3, 1)), rtol=1e-6)
+    assert fit.epoch.values.tolist() == [5, 9]
+    with pytest.raises(ValueError, match=r"^power is 0: "):
+        run_scale(run, power=0)
 
 
 def test_alpha_shapes_dims_and_non_finite_outputs():

@@ -49,6 +49,17 @@ def test_fig3_puts_sizes_across_and_epochs_upwards_without_the_start():
     assert (np.diff(axes.collections[0].get_coordinates()[0, :, 0]) > 0).all()
 
 
+def test_the_map_of_the_scale_leaves_out_what_has_none():
+    alpha = xr.DataArray(
+        [[0.1, 0.2, np.nan]] * 3, dims=("points", "epoch"), coords={"points": SIZES, "epoch": [0, 10, 100]}
+    )
+    onset = xr.DataArray(
+        np.ones((3, 3)), dims=("quantile", "points"), coords={"quantile": [0.1, 0.5, 0.9], "points": SIZES}
+    )
+    mesh = figures.scale_map(alpha, onset).axes[0].collections[0]
+    np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), np.nan), [[0.2] * 3, [np.nan] * 3])
+
+
 def onsets(medians: list[float]) -> xr.Dataset:
     names = {"median": medians, "low": np.array(medians) / 2, "high": np.array(medians) * 2}
     return xr.Dataset({k: ("ensemble", v) for k, v in names.items()}).assign(

@@ -10,6 +10,7 @@ from kbe.figures.cost import cost_over_settings as cost_over_settings
 from kbe.figures.density import gap_map as gap_map
 from kbe.figures.density import onset_against as onset_against
 from kbe.figures.density import onset_over_sizes as onset_over_sizes
+from kbe.figures.density import scale_map as scale_map
 from kbe.figures.density import variances_over_sizes as variances_over_sizes
 from kbe.figures.flows import closeness as closeness
 from kbe.figures.flows import conserved as conserved

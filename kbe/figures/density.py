@@ -70,20 +70,25 @@ def gap_map(gap: xr.DataArray, onset: xr.DataArray) -> Figure:
     Figure
         The map with a line for each share.
     """
-    figure, axes = plt.subplots(figsize=(5.4, 4.6))
-    drawn = gap.sel(epoch=slice(1, None)).transpose("epoch", "points")
-    edges = (_edges(drawn.points.values), _edges(drawn.epoch.values))
-    image = axes.pcolormesh(*edges, drawn, norm=LogNorm(1e-4, 1), rasterized=True)
-    figure.colorbar(image, label="$|V-V^*|$, median of the finite members", extend="both")
-    stroke = [withStroke(linewidth=4, foreground=plt.rcParams["axes.facecolor"])]
-    for share, style in zip(onset["quantile"].values, (":", "-", "--"), strict=True):
-        line = onset.sel(quantile=share)
-        axes.plot(line.points, line, style, color="C1", path_effects=stroke, label=f"{share:.0%} unstable")
-    axes.set(xscale="log", yscale="log", ylabel="training epochs $e_{mx}$", ylim=(edges[1][0], edges[1][-1]))
-    axes.set_xlim(edges[0][0], edges[0][-1])
-    _size_axis(axes)
-    figure.legend(loc="outside lower center", ncols=3)
-    return figure
+    return _map(gap, onset, LogNorm(1e-4, 1), "$|V-V^*|$, median of the finite members")
+
+
+def scale_map(alpha: xr.DataArray, onset: xr.DataArray) -> Figure:
+    r"""The prediction scale over size and training epoch in colour.
+
+    Parameters
+    ----------
+    alpha : xarray.DataArray
+        :math:`\alpha` (points, epoch), per bit, NaN where there is none; epoch 0 is not drawn.
+    onset : xarray.DataArray
+        As for `gap_map`.
+
+    Returns
+    -------
+    Figure
+        The map with a line for each share.
+    """
+    return _map(alpha, onset, LogNorm(0.01, 1), r"$\alpha$, per bit, median before the onset")
 
 
 def onset_against(onsets: xr.Dataset) -> Figure:
@@ -134,6 +139,23 @@ def onset_over_sizes(groups: dict[str, xr.Dataset], ylabel: str) -> Figure:
     _onset_axis(axes, any(bool(np.isfinite(group["median"]).any()) for group in groups.values()))
     _size_axis(axes)
     figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _map(values: xr.DataArray, onset: xr.DataArray, norm: LogNorm, label: str) -> Figure:
+    figure, axes = plt.subplots(figsize=(5.4, 4.6))
+    drawn = values.sel(epoch=slice(1, None)).transpose("epoch", "points")
+    edges = (_edges(drawn.points.values), _edges(drawn.epoch.values))
+    image = axes.pcolormesh(*edges, drawn, norm=norm, rasterized=True)
+    figure.colorbar(image, label=label, extend="both")
+    stroke = [withStroke(linewidth=4, foreground=plt.rcParams["axes.facecolor"])]
+    for share, style in zip(onset["quantile"].values, (":", "-", "--"), strict=True):
+        line = onset.sel(quantile=share)
+        axes.plot(line.points, line, style, color="C1", path_effects=stroke, label=f"{share:.0%} unstable")
+    axes.set(xscale="log", yscale="log", ylabel="training epochs $e_{mx}$", ylim=(edges[1][0], edges[1][-1]))
+    axes.set_xlim(edges[0][0], edges[0][-1])
+    _size_axis(axes)
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
