@@ -20,6 +20,7 @@ from kbe.losses import (
     gaussian_nll_misprinted,
     laplace_nll,
     squared_error,
+    student_t_learned_nll,
     student_t_nll,
 )
 
@@ -33,6 +34,11 @@ def points(seed: int = 0, shape: tuple[int, ...] = (4, 7)) -> tuple[torch.Tensor
     generator = torch.Generator().manual_seed(seed)
     mean, deviation, target = (torch.rand(*shape, generator=generator, dtype=torch.float64) for _ in range(3))
     return torch.stack([mean, deviation + 0.05], -1), target
+
+
+def three_heads() -> tuple[torch.Tensor, torch.Tensor]:
+    output, target = points()
+    return torch.cat([output, output[..., :1] + 0.1], -1), target
 
 
 def best_deviation(loss, error: float) -> float:
@@ -147,6 +153,32 @@ def test_student_t_best_scale_is_the_error_like_the_gaussians(degrees, error):
     assert best_deviation(functools.partial(student_t_nll, degrees=degrees), error) == pytest.approx(error, rel=1e-5)
 
 
+@pytest.mark.parametrize("least", [0.5, 1.0, 2.0])
+def test_learned_student_t_is_the_negative_log_density_of_its_own_degrees(least):
+    output, target = points()
+    third = torch.linspace(0.02, 1, target.numel(), dtype=torch.float64).reshape(target.shape)
+    found = student_t_learned_nll(torch.cat([output, third[..., None]], -1), target, least)
+    expected = -stats.t.logpdf(target.numpy(), least / third.numpy(), *output.numpy().transpose(2, 0, 1))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    assert student_t_learned_nll.__defaults__ == (2.0,)
+
+
+def test_learned_student_t_has_the_slope_in_the_degrees_of_a_difference_quotient():
+    output, target = points()
+    output = torch.cat([output, torch.full((*target.shape, 1), 1.5).double()], -1)
+    assert torch.autograd.gradcheck(student_t_learned_nll, (output.requires_grad_(), target))
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 1.0])
+def test_learned_degrees_rise_wherever_the_scale_is_no_less_than_the_error(ratio):
+    """At a single target near its location the Gaussian is the most likely of them all."""
+    output = torch.tensor(
+        [[0.0, 1.0, h] for h in (0.99, 0.5, 0.1, 1e-2, 1e-3)], dtype=torch.float64, requires_grad=True
+    )
+    student_t_learned_nll(output, torch.full((5,), ratio).double(), 1.0).sum().backward()
+    assert (output.grad[:, 2] > 0).all()
+
+
 def test_student_t_of_many_degrees_is_eq8():
     output, target = points()
     torch.testing.assert_close(student_t_nll(output, target, 1e7), gaussian_nll(output, target), rtol=1e-4, atol=1e-5)
@@ -190,6 +222,19 @@ def test_clamped_has_a_floor_where_eq8_has_none():
     assert clamped_gaussian_nll(*on_target)[0] == pytest.approx(gaussian_nll(*on_target)[0].item())
 
 
+@pytest.mark.parametrize("loss", [gaussian_nll, laplace_nll, student_t_nll])
+def test_scale_families_have_the_same_pull_to_zero_and_the_weighted_ones_less(loss):
+    """r dL/dr + sigma dL/dsigma = 1 for each point: the sum rule behind the collapse."""
+
+    def rule(loss):
+        gradient, output, target = slopes(loss)
+        return (gradient * torch.stack([output[..., 0] - target, output[..., 1]], -1)).sum(-1), output[..., 1]
+
+    torch.testing.assert_close(rule(loss)[0], torch.ones(4, 7).double())
+    weighted, sigma = rule(functools.partial(beta_nll, beta=0.5))
+    torch.testing.assert_close(weighted, sigma)
+
+
 NO_NUMBER = st.sampled_from([np.nan, np.inf, None, "1", True, [1.0]])
 
 
@@ -197,6 +242,7 @@ NO_NUMBER = st.sampled_from([np.nan, np.inf, None, "1", True, [1.0]])
 @given(
     bad=st.one_of(
         st.tuples(st.just((student_t_nll, "degrees")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
+        st.tuples(st.just((student_t_learned_nll, "least")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
         st.tuples(st.just((clamped_gaussian_nll, "floor")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
         st.tuples(st.just((beta_nll, "beta")), st.one_of(NO_NUMBER, st.floats(max_value=-1e-9), st.floats(1.01))),
     )
@@ -204,7 +250,7 @@ NO_NUMBER = st.sampled_from([np.nan, np.inf, None, "1", True, [1.0]])
 def test_numbers_of_a_loss_that_cannot_be_are_refused(bad):
     (loss, name), value = bad
     with pytest.raises(ValueError, match=f"^{name} is "):
-        loss(*points(), **{name: value})
+        loss(*three_heads(), **{name: value})
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -225,8 +271,9 @@ def test_losses_keep_the_shape_and_go_through_torch_func(loss):
 )
 def test_shapes_that_do_not_fit_are_refused(heads, shape, other):
     output, target = torch.ones(*shape, heads), torch.ones(other)
-    for loss in LOSSES:
-        if shape == other and heads >= (1 if loss is squared_error else 2):
+    least = {squared_error: 1, student_t_learned_nll: 3}
+    for loss in (*LOSSES, student_t_learned_nll):
+        if shape == other and heads >= least.get(loss, 2):
             assert loss(output, target).shape == target.shape
         else:
             with pytest.raises(ValueError, match="output has shape"):
@@ -236,7 +283,7 @@ def test_shapes_that_do_not_fit_are_refused(heads, shape, other):
 @FEW
 @given(bad=st.sampled_from([None, 1.0, [1.0, 2.0], np.ones(2), "x"]))
 def test_what_is_no_tensor_is_refused(bad):
-    for loss in LOSSES:
+    for loss in (*LOSSES, student_t_learned_nll):
         for arguments in [(bad, torch.ones(())), (torch.ones(2), bad)]:
             with pytest.raises(ValueError, match="must be torch tensors"):
                 loss(*arguments)

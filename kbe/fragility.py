@@ -1,0 +1,205 @@
+"""How fragile a network on bit strings is: the smallest change of an input that flips its output."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.func import grad, vmap
+
+from kbe import checks, encoding, feature_space, one_hidden_layer
+from kbe.functional import PureNetwork
+from kbe.networks import BitNetwork
+
+
+def fewest_flips(outputs: ArrayLike, threshold: float = 0.5) -> np.ndarray:
+    """The fewest bits of each input to flip so that the output crosses the threshold, by a search over all inputs.
+
+    Parameters
+    ----------
+    outputs : array, shape (..., 2**bits)
+        The outputs at all bit strings, in the order of `encoding.all_inputs`.
+    threshold : float
+        Outputs above it are one class, all others the other.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., 2**bits)
+        Hamming distances from 1 to bits; infinite where all inputs are of one class, NaN where an output of the
+        network is not finite.
+
+    Raises
+    ------
+    ValueError
+        If the number of outputs is no power of two.
+    """
+    values, neighbours = _outputs_and_neighbours(outputs)
+    above = values > checks.number("threshold", threshold)
+    found = np.full(values.shape, np.inf)
+    reached = {side: above == side for side in (True, False)}
+    for flips in range(1, len(neighbours) + 1):
+        for side, within in reached.items():  # all inputs within so many flips of the class
+            wider = within | within[..., neighbours].any(-2)
+            found[wider & ~within & (above != side)] = flips
+            reached[side] = wider
+    return np.where(np.isfinite(values).all(-1, keepdims=True), found, np.nan)
+
+
+def flip_response(outputs: ArrayLike) -> np.ndarray:
+    """How far the worst single bit flip moves the output, at each input.
+
+    Parameters
+    ----------
+    outputs : array, shape (..., 2**bits)
+        The outputs at all bit strings, in the order of `encoding.all_inputs`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., 2**bits)
+        The largest change over the single flips, in the output's unit.
+
+    Raises
+    ------
+    ValueError
+        If the number of outputs is no power of two.
+    """
+    values, neighbours = _outputs_and_neighbours(outputs)
+    return np.abs(values[..., neighbours] - values[..., None, :]).max(-2)
+
+
+def boundary_distance(
+    module: nn.Module,
+    parameters: ArrayLike,
+    inputs: ArrayLike,
+    threshold: float = 0.5,
+    *,
+    farthest: float = 4.0,
+    steps: int = 64,
+    halvings: int = 20,
+) -> np.ndarray:
+    """How far each input can be moved along the output's gradient before the output crosses the threshold.
+
+    The first crossing on an even grid is refined by halving. It is the Euclidean distance of the decision boundary
+    for a network that is linear before its head, and never less than that distance for another.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The architecture, with one output; its own weights do not matter.
+    parameters : array, shape (members, parameters)
+        A flat weight vector for each member.
+    inputs : array, shape (members, n, bits)
+        Each member's inputs.
+    threshold : float
+        The output at the boundary.
+    farthest : float
+        How far to look, in the unit of the inputs.
+    steps : int
+        The number of grid steps on the way there.
+    halvings : int
+        By how many halvings a crossing is refined.
+
+    Returns
+    -------
+    numpy.ndarray, shape (members, n)
+        The distances, infinite where nothing is crossed, NaN where the weights are not finite.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    limit, level = checks.number("farthest", farthest, above=0), checks.number("threshold", threshold)
+    checks.integer("steps", steps, 1)
+    checks.integer("halvings", halvings, 0)
+    network = PureNetwork(module)
+    weights = network.stack("parameters", parameters)
+    x = network.inputs("inputs", inputs, len(weights), own=True)
+    if network.heads(x) != 1:
+        raise ValueError(f"module has {network.heads(x)} outputs: the boundary of one is looked for.")
+
+    def one(w: Tensor, point: Tensor) -> Tensor:
+        return network.outputs(w, point[None])[0, 0]
+
+    def outputs(points: Tensor) -> Tensor:
+        with torch.no_grad():
+            return vmap(network.outputs)(weights, points)[..., 0] - level
+
+    with network.threads():
+        here = outputs(x)
+        slope = vmap(vmap(grad(one, 1), (None, 0)))(weights, x)
+        way = -torch.sign(here)[..., None] * slope / slope.norm(dim=-1, keepdim=True)
+        grid = torch.linspace(0, limit, steps + 1, dtype=here.dtype)[1:, None, None]
+        along = outputs((x[:, None] + grid * way[:, None]).flatten(1, 2)).unflatten(1, (steps, -1)) * here[:, None]
+        first = (along <= 0).double().argmax(1)
+        beyond = torch.where((along <= 0).any(1), grid[first, 0, 0], np.inf)
+        low, high = beyond - limit / steps, beyond
+        for _ in range(halvings):
+            middle = (low + high) / 2
+            crossed = outputs(x + torch.where(middle.isfinite(), middle, 0.0)[..., None] * way) * here <= 0
+            low, high = torch.where(crossed, low, middle), torch.where(crossed, middle, high)
+    return torch.where(here.isfinite(), torch.where(here == 0, 0.0, high), np.nan).numpy()
+
+
+def in_training(module: BitNetwork, run: xr.Dataset, *, centred: bool = True) -> xr.Dataset:
+    """The dimension of the feature space and the fragility of networks with one hidden layer, along a training.
+
+    Parameters
+    ----------
+    module : BitNetwork
+        The architecture: one hidden layer, one output.
+    run : xarray.Dataset
+        What `ensemble.train` returns, with `parameters` (member, epoch, parameter); weights that are not finite
+        give NaN.
+    centred : bool
+        As for `feature_space.spectrum`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (member, epoch): `loss`; `dimension`, the participation ratio, and `rank`, the effective rank, over all
+        2**bits inputs; and at the training inputs `response`, the mean size of the training response, `flips`, the
+        mean of the fewest flips, `flip_response`, the mean of the worst, and `distance`, the median one to the
+        boundary.
+
+    Raises
+    ------
+    ValueError
+        If the run holds no weights or the module has not one hidden layer and one output.
+    """
+    if not isinstance(run, xr.Dataset) or "parameters" not in run:
+        raise ValueError("run has no parameters: train with keep_parameters=True.")
+    if not isinstance(module, BitNetwork) or (module.layers, module.positions, len(module.heads)) != (1, 1, 1):
+        raise ValueError("module must be a BitNetwork with one hidden layer that sees the whole input, and one head.")
+    names = {"activation": module.activation, "mean": module.head_activations[0]}
+    inputs, rows = encoding.all_inputs(module.bits), []
+    for member in range(run.sizes["member"]):  # one by one: the features of all members at once take much memory
+        weights, x = run.parameters.values[member], run.x.values[member]
+        finite = np.isfinite(weights).all(-1)
+        weights = np.where(finite[:, None], weights, 0.0)
+        outputs = one_hidden_layer.outputs(weights, inputs, **names)
+        features = one_hidden_layer.features(weights, inputs, module.activation)
+        own = (x @ 2.0 ** np.arange(module.bits - 1, -1, -1)).astype(int)
+        distance = boundary_distance(module, weights, np.repeat(x[None], len(weights), 0))
+        found = {
+            "dimension": feature_space.participation_ratio(features, centred=centred),
+            "rank": feature_space.effective_rank(features, centred=centred),
+            "response": one_hidden_layer.size_factors(weights, x, **names)["size"],
+            "flips": fewest_flips(outputs)[:, own].mean(-1),
+            "flip_response": flip_response(outputs)[:, own].mean(-1),
+            "distance": np.median(distance, -1),
+        }
+        rows.append({name: np.where(finite, value, np.nan) for name, value in found.items()})
+    stacked = {name: (("member", "epoch"), np.stack([row[name] for row in rows])) for name in rows[0]}
+    return xr.Dataset(stacked, coords={"epoch": run.epoch}).assign(loss=run.loss)
+
+
+def _outputs_and_neighbours(outputs: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The outputs, and for each bit the place of the input that has it flipped, shape (bits, 2**bits)."""
+    values = checks.array("outputs", outputs, finite=False)
+    count = values.shape[-1] if values.ndim else 0
+    if count < 2 or count & (count - 1):
+        raise ValueError(f"outputs has shape {values.shape}: its last dimension must hold all 2**bits inputs.")
+    return values, np.arange(count) ^ (1 << np.arange(count.bit_length() - 1))[:, None]
