@@ -41,7 +41,7 @@ def neural_tangent_kernel(
     second : array, shape (m, ...), or None
         The inputs x' on which the module is trained; None means the first ones.
     block : int or None
-        The number of inputs whose Jacobians are held at once; None holds 128 MiB of them.
+        The number of inputs whose Jacobians are held at once; None holds 2 MiB of them.
     dtype : torch.dtype
         The precision of weights, inputs and result.
 
@@ -101,16 +101,16 @@ def ensemble_kernel(
     right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
     (members, n), m, heads = left.shape[:2], right.shape[1], (network.heads(left), network.heads(right))
     rows = network.block(heads[0], block)
-    result = weights.new_empty(members, n, heads[0], m, heads[1])
+    result = weights.new_empty(members, n * heads[0], m * heads[1])
     with network.threads():
         for some, i in product(slices(members, max(1, rows // max(n, m))), slices(n, rows)):
             watched = network.jacobian(weights[some], left[some, i])
             for j in slices(m, rows):
                 same = second is None and i == j
                 step = watched if same else network.jacobian(weights[some], right[some, j])
-                pairs = watched.flatten(1, 2) @ step.flatten(1, 2).mT
-                result[some, i, :, j] = pairs.unflatten(1, watched.shape[1:3]).unflatten(-1, step.shape[1:3])
-    return result.transpose(2, 3).cpu().numpy()
+                place = result[some, i.start * heads[0] : i.stop * heads[0], j.start * heads[1] : j.stop * heads[1]]
+                torch.bmm(watched.flatten(1, 2), step.flatten(1, 2).mT, out=place)
+    return result.view(members, n, heads[0], m, heads[1]).transpose(2, 3).cpu().numpy()
 
 
 def kernel_vector_product(

@@ -204,6 +204,17 @@ def test_an_input_that_is_no_tensor_of_real_numbers_is_refused(x):
         VarianceNetwork()(x)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
+def test_eq10_features_are_those_of_the_convolutions_themselves(padding, kernel_size):
+    network = make(padding=padding, kernel_size=kernel_size, layers=2)
+    hidden = strings(8).reshape(-1, 1, 8)
+    for convolution in network.convolutions:
+        hidden = network.nonlinearity(convolution(hidden))
+    torch.testing.assert_close(network.features(strings(8)), hidden.flatten(1))
+
+
 def test_drop_out_masks_the_share_of_features_that_it_says_and_keeps_their_mean():
     network = make(AverageNetwork, layers=1, channels=40, activation="sigmoid", dropout=0.3)
     x = strings(8, 256)
