@@ -188,7 +188,7 @@ def chosen_elsewhere(score: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of int, shape (member,)
-        Members of even number get the choice of the odd ones, and the reverse.
+        Members of even number get the choice of the odd ones, and the reverse; a single member gets its own.
 
     Raises
     ------
