@@ -106,7 +106,7 @@ def learning_of_losses(curves: Mapping[str, xr.Dataset]) -> Figure:
     for axis, label in zip(axes, labels.values(), strict=True):
         axis.set(xscale="log", ylabel=label)
     axes[0].set_ylim(0, None)
-    axes[1].set(yscale="log", ylim=(1e-2, 5))
+    axes[1].set(yscale="log", ylim=(1e-4, 5))
     axes[2].set(xlabel="epochs", ylim=(-0.03, 1.03))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
