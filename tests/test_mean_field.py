@@ -55,6 +55,12 @@ def test_eq13_a_negative_eigenvalue_lets_no_error_grow():
     np.testing.assert_allclose(mean_field.follow(gram, [[1, 1]], [[0, 0]], [0, 50])[0, 1], [1, 0], atol=1e-12)
 
 
+def test_eq13_of_the_kernel_between_trained_points_the_symmetric_part_counts():
+    uneven, even = np.array([[1.0, 0.6], [0, 2]]), np.array([[1.0, 0.3], [0.3, 2]])
+    one, other = (mean_field.follow(gram[None, None], [[1, 0]], [[0, 0.5]], [0, 0.7]) for gram in (uneven, even))
+    np.testing.assert_allclose(one, other, atol=1e-12)
+
+
 def test_eq13_a_kernel_of_the_distance_stands_where_the_distance_says():
     law = np.array([[1.0, 0.5, 0.1], [2, 1, 0]])
     found = mean_field.on_pairs(law, [[[0, 2], [1, 0]]])
