@@ -59,7 +59,7 @@ def spread_against_error(groups: dict[str, xr.Dataset], floor: float) -> Figure:
     for k, (name, moments) in enumerate(groups.items()):
         error, spread = moments.error.values.ravel(), moments.spread.values.ravel()
         drawn = np.where(error > 0, error, np.nan), np.where(spread > 0, spread, np.nan)
-        axes.plot(*drawn, MARKERS[k], color=f"C{k}", alpha=0.35, markersize=4, label=name)
+        axes.plot(*drawn, MARKERS[k % 4], color=f"C{k}", alpha=0.35, markersize=4, label=name)
     line = np.geomspace(1e-6, 1, 200)
     axes.plot(line, greatest_spread(line), color="C2", label=r"$s^2 = e\,(1 - e)$")
     if floor > 0:
