@@ -10,14 +10,11 @@ from __future__ import annotations
 from itertools import combinations, product
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import ArrayLike
 from torch import nn
-from torch.func import vmap
 
-from kbe import checks, encoding
-from kbe.functional import PureNetwork
+from kbe import checks, encoding, evaluation
 
 MOST_BITS = 10  # there are 3**bits subcubes
 
@@ -44,11 +41,8 @@ def outputs_everywhere(module: nn.Module, run: xr.Dataset) -> xr.DataArray:
     """
     if not isinstance(run, xr.Dataset) or "parameters" not in run:
         raise ValueError("run lacks parameters: it must be what ensemble.train returns with keep_parameters=True.")
-    network, x = PureNetwork(module), torch.as_tensor(encoding.all_inputs(run.sizes["bit"]))
     weights = run["parameters"].transpose("member", "epoch", "parameter")
-    with network.threads(), torch.no_grad():
-        stacks = [network.stack("parameters", one) for one in weights.to_numpy()]
-        values = np.stack([vmap(network.outputs, (0, None))(stack, x)[..., 0].numpy() for stack in stacks])
+    values = evaluation.outputs_at(lambda: module, weights, encoding.all_inputs(run.sizes["bit"]))[..., 0]
     return xr.DataArray(values, dims=("member", "epoch", "point"), coords={"epoch": run["epoch"]})
 
 

@@ -89,6 +89,21 @@ def test_share_of_none_and_of_all_has_an_interval_of_some_width():
         assert (0.3 - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / 100)
 
 
+def test_a_share_of_members_is_judged_by_wilsons_interval():
+    judged = claim(above=0.1, members=50).judge_share(np.arange(100) < 30)
+    assert (judged.estimate, judged.members, judged.verdict) == (0.3, 100, claims.HOLDS)
+    assert (judged.low, judged.high) == claims.fraction_interval(30, 100)
+    assert claim(below=1.1).judge_share(np.zeros(0, bool)).verdict == claims.UNDECIDED
+    wider = claim(above=0.1).judge_share([True, False] * 50, confidence=0.999)
+    assert wider.low < claim(above=0.1).judge_share([True, False] * 50).low
+
+
+@pytest.mark.parametrize("members", [[0.3, 0.4], [[True]], True])
+def test_a_share_needs_one_bit_a_member(members):
+    with pytest.raises(ValueError, match=r"^members has shape .* must be one bool a member"):
+        claim(above=0).judge_share(members)
+
+
 def test_printed_figure_is_rounded_and_withheld_when_undecided(capsys):
     clear = claim(above=1, digits=1).judge_value(2345.6, (2000, 3000), 10)
     open_ = claim(above=1, digits=1).judge_value(1, (0, 3), 10)

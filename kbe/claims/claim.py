@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from kbe import checks
+from kbe.claims.shares import fraction_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 
@@ -135,6 +137,33 @@ class Claim:
         ).confidence_interval
         return self.judge_value(statistic(kept), interval, len(kept), left_out=len(samples) - len(kept))
 
+    def judge_share(self, members: ArrayLike, confidence: float = 0.95) -> Judged:
+        """Measure the share of members of which something is true, with Wilson's interval.
+
+        Parameters
+        ----------
+        members : array of bool, shape (members,)
+            Whether it is true of each; of none, nothing is decided.
+        confidence : float
+            The interval's coverage, between 0 and 1.
+
+        Returns
+        -------
+        Judged
+            The claim with its measurement.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not as described.
+        """
+        true = np.asarray(members)
+        if true.dtype != bool or true.ndim != 1:
+            raise ValueError(f"members has shape {true.shape} and type {true.dtype}: it must be one bool a member.")
+        if not true.size:
+            return self.judge_value(math.nan, (math.nan, math.nan), 0)
+        return self.judge_value(true.mean(), fraction_interval(int(true.sum()), true.size, confidence), true.size)
+
     def judge_value(self, estimate: float, interval: Sequence[float], members: int = 1, *, left_out: int = 0) -> Judged:
         """Take a measurement that brings its own interval, such as the slope of a regression.
 
@@ -218,32 +247,3 @@ class Judged:
         if digits is None or self.verdict == UNDECIDED:
             return line
         return f"{line} [about {float(f'{self.estimate:.{digits}g}'):g}]"
-
-
-def fraction_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share: it needs no spread, so it works for none and for all.
-
-    Parameters
-    ----------
-    successes : int
-        How many of them.
-    total : int
-        Out of how many, at least 1.
-    confidence : float
-        The interval's coverage, between 0 and 1.
-
-    Returns
-    -------
-    tuple of float
-        The lower and the upper end of the share.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-    """
-    checks.integer("total", total, 1)
-    checks.integer("successes", successes, 0, total)
-    checks.number("confidence", confidence, high=1 - 1e-9, above=0)
-    interval = stats.binomtest(int(successes), int(total)).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
