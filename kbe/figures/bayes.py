@@ -7,9 +7,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from kbe.figures.style import STYLES
+
 OUTCOMES = {"cured": ("C0", ""), "kept": ("C3", "//"), "lost": ("C1", "xx")}
 NAMES = {"cured": "kept, has learned", "kept": "kept, has not", "lost": "lost"}
-STYLES = ("-", "--", "-.", ":")
 
 
 def deviations_to_floor(groups: dict[str, xr.Dataset]) -> Figure:

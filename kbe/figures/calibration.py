@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from kbe.figures.robust_losses import STYLES
+from kbe.figures.style import STYLES
 
 
 def intervals(truth: xr.Dataset, predicted: Mapping[str, xr.Dataset], reach: float) -> Figure:

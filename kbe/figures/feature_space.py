@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from kbe.figures.one_hidden_layer import on_logarithms
+from kbe.figures.style import STYLES
 
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = "osD^vP"
 QUANTITIES = {
     "dimension": "dimension",

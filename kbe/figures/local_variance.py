@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-STYLES = ("-", "--", "-.", ":")
+from kbe.figures.style import STYLES
 
 
 def residual_parts(panels: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]], labels: list[str]) -> Figure:

@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from kbe.figures.style import STYLES
 from kbe.splitting import gray_order
-
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 
 def models_over_epochs(errors: Mapping[str, xr.DataArray], shares: Mapping[str, xr.DataArray]) -> Figure:

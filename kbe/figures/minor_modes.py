@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from kbe.figures.style import STYLES
+
 MARKERS = "osD^vP"
-STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
 
 def learning_times(density: np.ndarray, groups: dict[str, np.ndarray], units: list[str]) -> Figure:

@@ -10,8 +10,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kbe.figures.style import STYLES
+
 MARKERS = "os^Dv"
-STYLES = ("-", "--", "-.", ":")
 
 
 def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:

@@ -10,8 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kbe.figures.style import STYLES
+
 MARKERS = "os^Dv"
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def learning_anew(times: Mapping[str, xr.DataArray], horizon: float) -> Figure:

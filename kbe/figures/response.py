@@ -10,8 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kbe.figures.style import STYLES
+
 MARKERS = "os^Dv"
-STYLES = ("-", "--", "-.", ":")
 
 
 def step_errors(rates: np.ndarray, errors: Mapping[str, np.ndarray], orders: Mapping[str, int]) -> Figure:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from kbe.figures.style import STYLES
+
 MARKERS = "os^Dv"
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def sizes_of_pairs(quartiles: xr.DataArray, exponents: Sequence[float], start: float) -> Figure:

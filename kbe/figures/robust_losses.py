@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)))
+from kbe.figures.style import STYLES
 
 
 def at_zero_error(curvature: Mapping[str, np.ndarray], rule: Mapping[str, np.ndarray], deviation: np.ndarray) -> Figure:

@@ -30,6 +30,8 @@ WIDTH = 5.4  # inches; with letters of 11 points a figure can still be read on a
 PICTURE_DPI = 160  # sharp on screens with two pixels a point
 PAGE_DPI = 112  # the size at which a wide page shows it
 SHORTEST_TEXT = 21
+# so that lines can be told apart without their colours
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 _LAYOUT = {
     "figure.figsize": (WIDTH, 3.3),
