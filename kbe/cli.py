@@ -1,4 +1,4 @@
-"""The command line: `python -m kbe parameters`, `rerun`, `sweep`; `notebooks` and `draft` for who edits the book."""
+"""The command line: `parameters`, `rerun`, `sweep` for who reruns chapters; the rest for who builds and edits the book."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import argparse
 import ast
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kbe import parameters
+
+if TYPE_CHECKING:
+    from kbe.book.executions import Execution
+
+SMALL = {"members": 8, "epochs": 100}  # for a draft
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,10 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     for command, value, output in ((rerun, "VALUE", "FILE"), (sweep, "V1,V2,...", "FOLDER")):
         command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
         command.add_argument("-o", required=True, metavar=output, dest="output")
-    notebooks = _command(commands, "notebooks", _notebooks, "make, execute and store notebooks from their text")
-    notebooks.add_argument("pages", nargs="*", type=Path, help="the pages' .md; none means all of the book's")
-    draft = _command(commands, "draft", _draft, "execute a copy of the book with small parameters")
-    draft.add_argument("folder", type=Path)
+    executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")
+    building = _command(commands, "build", _build, "execute what is missing and build the pages, or the PDF")
+    building.add_argument("--pdf", action="store_true", help="the PDF in place of the pages")
+    serving = _command(commands, "serve", _serve, "build the pages, show them, and build them again at every save")
+    serving.add_argument("--port", type=int, default=8000, help="where the server listens, on this machine alone")
+    storing = _command(commands, "notebooks", _notebooks, "store what the pages' executions print, and say what moved")
+    storing.add_argument("--accept", nargs="*", default=[], metavar="CHAPTER:NAME", help="claims whose change is meant")
+    for command in (executing, storing):
+        command.add_argument("pages", nargs="*", help="pages by name or path; none means all of the book's")
+    _command(commands, "draft", _draft, "execute and build the book with small parameters, in _build/draft")
     return parser
 
 
@@ -99,17 +109,49 @@ def _sweep(given: argparse.Namespace) -> None:
     print(*sweep(given.chapter, {name: _values(text) for name, text in _once(given.values)}, given.output), sep="\n")
 
 
-def _notebooks(given: argparse.Namespace) -> None:
-    from kbe import book
+def _execute(given: argparse.Namespace) -> None:
+    from kbe.book import executions
 
-    for page in given.pages or book.pages():
-        print(book.regenerate(page), flush=True)
+    planned = executions.plan()
+    _executed(executions.named(planned, given.pages))
+
+
+def _build(given: argparse.Namespace) -> None:
+    from kbe.book import building, executions
+
+    planned = _executed(executions.plan())
+    print(building.build(".", planned, builder="pdflatex" if given.pdf else "html"))
+
+
+def _serve(given: argparse.Namespace) -> None:
+    from kbe import checks
+    from kbe.book import building
+
+    building.serve(".", checks.integer("port", given.port, 1024, 65535))
+
+
+def _notebooks(given: argparse.Namespace) -> None:
+    from kbe.book import executions, storing
+
+    planned = executions.plan()
+    chosen = _executed(executions.named(planned, given.pages))
+    storing.store(chosen, given.accept)
 
 
 def _draft(given: argparse.Namespace) -> None:
-    from kbe import book
+    from kbe.book import building, executions
 
-    print(book.draft(".", given.folder, members=8, epochs=100))
+    planned = _executed(executions.plan(given=SMALL))
+    print(building.build(".", planned, output="_build/draft"))
+
+
+def _executed(wanted: Sequence[Execution]) -> Sequence[Execution]:
+    from kbe.book import executing
+
+    failures = executing.execute(wanted)
+    if failures:
+        raise RuntimeError(f"{len(failures)} of {len(wanted)} pages failed: {', '.join(failures)}.")
+    return wanted
 
 
 def _once(values: list[list[str]]) -> list[list[str]]:

@@ -73,15 +73,26 @@ def declared(chapter: str | Path) -> list[Parameter]:
         raise ValueError(f"{path.name} is no notebook: it must be JSON with cells.") from error
     if len(cells) > 1:
         raise ValueError(f"{path.name} has {len(cells)} cells tagged {TAG!r}: it must have one.")
-    source = "".join(cells)
-    lines = source.splitlines()
     try:
-        return _read(source, lines)
+        return declared_in("".join(cells))
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
 
 
-def _read(source: str, lines: list[str]) -> list[Parameter]:
+def declared_in(source: str) -> list[Parameter]:
+    """What the source of a cell of parameters declares.
+
+    Parameters
+    ----------
+    source : str
+        The cell.
+
+    Returns
+    -------
+    list of Parameter
+        In the order of the cell.
+    """
+    lines = source.splitlines()
     return [
         Parameter(
             node.target.id,

@@ -1,0 +1,125 @@
+"""The book built from its executions: pages, print, and a server that follows what is edited."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kbe.book import files, sources
+from kbe.book.executions import Execution
+from kbe.book.staging import stage
+
+BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
+LOOPBACK = "127.0.0.1"
+# Lines on which other pages depend: titles, labels, names of figures.
+_SHARED = ("#", "(", ":label:", ":name:", "    name:", "name:", "```{figure}")
+
+
+def build(root: str | Path, executions: Sequence[Execution], output: str | Path = ".", builder: str = "html") -> Path:
+    """Build the book from kept executions, without running anything.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml`.
+    executions : sequence of Execution
+        All pages that run code.
+    output : str or Path
+        The folder in which `_build` appears.
+    builder : {"html", "pdflatex"}
+        What is made.
+
+    Returns
+    -------
+    Path
+        The first page, or the PDF.
+
+    Raises
+    ------
+    ValueError
+        If a page has not been executed.
+    RuntimeError
+        If the pages have a fault that Sphinx warns of.
+    """
+    root, made = Path(root), Path(output) / "_build"
+    staged = made / "stage"
+    staged.mkdir(parents=True, exist_ok=True)
+    with _alone(made / "build.lock"):
+        stage(root, staged, executions)
+        stamp, shared = made / f".{builder}", _shared(staged)
+        # Sphinx would not warn again of a page that it has read, nor see a new title in the others' menus.
+        afresh = not stamp.is_file() or stamp.read_text(encoding="utf-8") != shared
+        stamp.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "jupyter_book", "build", str(staged), "--path-output", str(output), "--quiet"]
+        command += [*BUILDERS[builder], *(["--all"] if afresh else [])]
+        if subprocess.run(command, check=False).returncode:
+            raise RuntimeError("The pages could not be built: what Sphinx says of them stands above.")
+        files.write(shared, stamp)
+    return made / ("html/index.html" if builder == "html" else "latex/book.pdf")
+
+
+def serve(root: str | Path = ".", port: int = 8000) -> None:
+    """Build the book, show it on this machine alone, and build it again whenever a source is saved.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml`.
+    port : int
+        Where the server listens.
+    """
+    from livereload import Server
+
+    root = Path(root)
+    threading.Thread(target=_follow, args=(root,), daemon=True).start()
+    pages = root / "_build" / "html"
+    while not (pages / "index.html").is_file():
+        time.sleep(0.5)
+    server = Server()
+    server.watch(str(root / "_build" / ".html"))
+    webbrowser.open(f"http://{LOOPBACK}:{port}")
+    server.serve(port=port, host=LOOPBACK, root=str(pages))
+
+
+def _follow(root: Path) -> None:
+    """Build in a process of its own, which reads the package as it is then; wait for the next change."""
+    while True:
+        seen = _times(root)
+        subprocess.run([sys.executable, "-m", "kbe", "build"], cwd=root, check=False)
+        while _times(root) == seen:
+            time.sleep(0.5)
+
+
+def _times(root: Path) -> dict[Path, int]:
+    folders = [path for name in ("book", "kbe", "tests") for path in (root / name).rglob("*")]
+    read = [path for path in folders if path.suffix in (".bib", ".css", ".md", ".png", ".py")]
+    return {path: path.stat().st_mtime_ns for path in [*read, root / "_config.yml", root / "_toc.yml"] if path.exists()}
+
+
+def _shared(staged: Path) -> str:
+    """A digest of all on which pages other than their own depend."""
+    whole = [staged / "_config.yml", staged / "_toc.yml", *sorted((staged / "book" / "_ext").glob("*.py")),
+             *sorted((staged / "book").glob("*.bib"))]  # fmt: skip
+    texts = [path.read_text(encoding="utf-8") for path in whole]
+    for page in sorted((staged / "book").glob("*.md")):
+        lines = page.read_text(encoding="utf-8").splitlines()
+        texts.append("\n".join([page.name, *(line for line in lines if line.startswith(_SHARED))]))
+    return sources.digest("\n".join(texts))
+
+
+def _alone(path: Path) -> FileLock:
+    """The lock of a build, so that two do not write the same pages."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("Another command is building; this one waits for it.", file=sys.stderr)
+        lock.acquire()
+    return lock

@@ -1,0 +1,99 @@
+"""What the book consists of: its pages, and the notebook that the text of a page makes.
+
+A page is edited as MyST Markdown; its notebook is made from it, in this direction only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from papermill.translators import translate_parameters
+
+from kbe.parameters import INJECTED, TAG
+
+
+def pages(root: str | Path = ".") -> list[Path]:
+    """The text of every page that runs code, in the order of the table of contents.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml`.
+
+    Returns
+    -------
+    list of Path
+        The `.md` files.
+
+    Raises
+    ------
+    ValueError
+        If there is no table of contents.
+    """
+    listing = Path(root) / "_toc.yml"
+    if not listing.is_file():
+        raise ValueError(f"root is {str(root)!r}: it must be the folder that holds _toc.yml.")
+    files = re.findall(r"file:\s*(\S+)\.ipynb", listing.read_text(encoding="utf-8"))
+    return [Path(root) / f"{file}.md" for file in files]
+
+
+def chapters(root: str | Path = ".") -> list[Path]:
+    """The pages that measure something: those with a cell of parameters.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml`.
+
+    Returns
+    -------
+    list of Path
+        The `.md` files, in the order of the table of contents.
+    """
+    return [page for page in pages(root) if re.search(r"^:?tags: *\[.*\bparameters\b", page.read_text("utf-8"), re.M)]
+
+
+def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
+    """The notebook that a page's text makes, without outputs.
+
+    Parameters
+    ----------
+    page : str or Path
+        The page's `.md`.
+    parameters : mapping or None
+        Values that differ from the page's own, by name; they get a cell of their own, as papermill gives them.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        The notebook; its cells are numbered, so that the same text makes the same file.
+    """
+    made = jupytext.read(Path(page))
+    if parameters:
+        declaring = next(n for n, cell in enumerate(made.cells) if TAG in cell.metadata.get("tags", []))
+        given = translate_parameters("python3", "python", dict(parameters), INJECTED.removeprefix("# "))
+        made.cells.insert(declaring + 1, nbformat.v4.new_code_cell(given, metadata={"tags": [f"injected-{TAG}"]}))
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number:02}"
+    return made
+
+
+def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The cells that run.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        A notebook.
+
+    Returns
+    -------
+    list of nbformat.NotebookNode
+        Its code cells, in order.
+    """
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,0 +1,264 @@
+"""Executions: what each page of the book would read if it ran now, and the runs that are kept under a key of that.
+
+An execution is kept as a notebook with all its outputs. Its key is a digest of everything that it reads: the page's
+code and parameters, the package's modules that it imports, the versions of the libraries, the environment that changes
+arithmetic, and for a page about other pages those pages' own keys. What has a kept execution under its present key is
+not run again. Text, captions and alternative texts are no code: they come from the page when it is built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import nbformat
+from filelock import FileLock
+
+from kbe import index
+from kbe.book import contents, sources
+from kbe.parameters import TAG, declared_in
+
+FOLDER = Path("_build") / "executions"
+EXECUTES = ("ipykernel", "IPython", "matplotlib_inline")  # what runs a cell and shows its result
+# Variables that begin like this choose threads, instructions or algorithms.
+ARITHMETIC = ("ATEN_", "BLIS_", "CUBLAS_", "CUDA_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "GOTO_", "KMP_", "LD_PRELOAD",
+              "MKL_", "NPY_", "NUMBA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTORCH_",
+              "TORCH_")  # fmt: skip
+PLACES = ("NUMBA_CACHE_DIR", "TORCH_HOME")  # they only say where files lie
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One page's run, whether it has been made or not.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds `_toc.yml`.
+    page : Path
+        The page's `.md`.
+    notebook : nbformat.NotebookNode
+        What runs, without outputs.
+    inputs : dict
+        A digest or a version of each thing that it reads, by name.
+    needs : tuple of Execution
+        The pages that it reads the results of.
+    """
+
+    root: Path
+    page: Path
+    notebook: nbformat.NotebookNode
+    inputs: dict[str, str]
+    needs: tuple[Execution, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The page's short name."""
+        return self.page.stem
+
+    @property
+    def key(self) -> str:
+        """A digest of all inputs."""
+        return sources.digest(json.dumps(self.inputs, sort_keys=True))
+
+    @property
+    def path(self) -> Path:
+        """Where the execution is kept, once it has been made."""
+        return self.root / FOLDER / f"{self.name}-{self.key}.ipynb"
+
+    def is_kept(self) -> bool:
+        """Whether it has been made.
+
+        Returns
+        -------
+        bool
+            True if its notebook is there.
+        """
+        return self.path.is_file()
+
+    def executed(self) -> nbformat.NotebookNode:
+        """The page as its text is now, with the outputs of its execution.
+
+        Returns
+        -------
+        nbformat.NotebookNode
+            A new notebook; `metadata.kbe` says when it ran and how many seconds it took.
+
+        Raises
+        ------
+        ValueError
+            If it has not been made.
+        """
+        if not self.is_kept():
+            raise ValueError(f"{self.name} has not been executed as it is now: run `make book`.")
+        kept = nbformat.read(self.path, 4)
+        made = nbformat.from_dict(self.notebook)
+        for cell, ran in zip(contents.code(made), contents.code(kept), strict=True):
+            cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+        made.metadata["language_info"] = kept.metadata["language_info"]
+        made.metadata["kbe"] = {name: kept.metadata.kbe[name] for name in ("seconds", "finished")}
+        return made
+
+    def lock(self) -> FileLock:
+        """What whoever executes the page holds, so that nobody else does so at the same time.
+
+        Returns
+        -------
+        FileLock
+            Free again when its holder ends, however that happens.
+        """
+        (self.root / FOLDER).mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / FOLDER / f"{self.name}.lock")
+
+    def kept_before(self) -> list[Path]:
+        """All executions of the page that are kept, whatever their key.
+
+        Returns
+        -------
+        list of Path
+            The newest first.
+        """
+        runs = (self.root / FOLDER).glob(f"{self.name}-{'[0-9a-f]' * 16}.ipynb")
+        return sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True)
+
+    def seconds(self) -> float:
+        """How long the page is likely to take: as long as the last time, here or where its outputs were stored.
+
+        Returns
+        -------
+        float
+            Seconds; 30 if nobody knows.
+        """
+        for path in [*self.kept_before(), self.page.with_suffix(".ipynb")]:
+            with contextlib.suppress(OSError, KeyError, ValueError):  # a file that has gone, or was never run by us
+                return float(json.loads(path.read_text(encoding="utf-8"))["metadata"]["kbe"]["seconds"])
+        return 30.0
+
+    def changes(self) -> list[str]:
+        """What differs from the last execution that is kept of this page.
+
+        Returns
+        -------
+        list of str
+            Names of inputs; empty if there was none.
+        """
+        runs = self.kept_before()
+        if not runs:
+            return []
+        before = nbformat.read(runs[0], 4).metadata.kbe.inputs
+        names = sorted({*before, *self.inputs})
+        return [name for name in names if before.get(name) != self.inputs.get(name)]
+
+
+def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list[Execution]:
+    """The executions that the book is made of, as its sources and this environment are now.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml` and the package.
+    given : mapping or None
+        Values of parameters, by name, for every chapter that declares them.
+
+    Returns
+    -------
+    list of Execution
+        One for each page that runs code, in the order of the table of contents.
+    """
+    root = Path(root)
+    read, around, versions = sources.Sources(root), environment(), functools.cache(sources.versions)
+    chapters = contents.chapters(root)
+    planned: dict[Path, Execution] = {}
+    pages = contents.pages(root)
+    for page in [*chapters, *(page for page in pages if page not in chapters)]:
+        made = _notebook(page, given or {})
+        code = "\n".join(cell.source for cell in contents.code(made))
+        inside, outside = read.reached(code)
+        inputs = {"code": _code_digest(made), **around, **versions(frozenset({*outside, *EXECUTES}))}
+        inputs |= {name: read.digest(name) for name in inside}
+        needs: tuple[Execution, ...] = ()
+        if "kbe.book.contents" in inside:
+            needs = tuple(planned[chapter] for chapter in chapters)
+            inputs |= {f"execution of {one.name}": one.key for one in needs}
+        if "kbe.index" in inside:
+            inputs |= _index_digests(root)
+        planned[page] = Execution(root, page, made, inputs, needs)
+    return [planned[page] for page in pages]
+
+
+def environment() -> dict[str, str]:
+    """What of this process's surroundings changes arithmetic.
+
+    Returns
+    -------
+    dict
+        Python, processor, and the variables that choose threads, instructions or algorithms; one thread
+        unless OMP_NUM_THREADS says otherwise.
+    """
+    variables = {"OMP_NUM_THREADS": "1"} | {
+        name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC) and name not in PLACES
+    }
+    features = sorted(name for name, has in llvmlite.binding.get_host_cpu_features().items() if has)
+    return variables | {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()} {' '.join(platform.libc_ver())}".strip(),
+        "processor": f"{llvmlite.binding.get_host_cpu_name()} {sources.digest(' '.join(features))}",
+    }
+
+
+def named(planned: Sequence[Execution], pages: Sequence[str | Path]) -> list[Execution]:
+    """Those executions that somebody asked for.
+
+    Parameters
+    ----------
+    planned : sequence of Execution
+        All of them.
+    pages : sequence of str or Path
+        Pages by name or by the path of their `.md` or `.ipynb`; none means all.
+
+    Returns
+    -------
+    list of Execution
+        In the order of the book.
+
+    Raises
+    ------
+    ValueError
+        If a page is none of the book's.
+    """
+    names = [Path(page).stem for page in pages]
+    for page, name in zip(pages, names, strict=True):
+        if name not in [one.name for one in planned]:
+            known = ", ".join(one.name for one in planned)
+            raise ValueError(f"page is {str(page)!r}: it must be one of those that run code, {known}.")
+    return [one for one in planned if not names or one.name in names]
+
+
+def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:
+    plain = contents.notebook(page)
+    cells = [cell.source for cell in contents.code(plain) if TAG in cell.metadata.get("tags", [])]
+    names = [one.name for cell in cells for one in declared_in(cell)]
+    mine = {name: value for name, value in given.items() if name in names}
+    return contents.notebook(page, mine) if mine else plain
+
+
+def _code_digest(notebook: nbformat.NotebookNode) -> str:
+    """What of a page runs: the sources of its cells, and the kernel; no caption, no tag."""
+    cells = [cell.source for cell in contents.code(notebook)]
+    return sources.digest(json.dumps([cells, notebook.metadata.get("kernelspec", {}).get("name")]))
+
+
+def _index_digests(root: Path) -> dict[str, str]:
+    """What the equation index takes from docstrings, tests and labels; not their whole text."""
+    found: dict[str, tuple[Callable, str]] = {"functions": (index.functions, "kbe"), "tests": (index.tests, "tests"),
+                                              "labels": (index.explained, "book")}  # fmt: skip
+    return {f"index of {name}": sources.digest(json.dumps(read(root / folder))) for name, (read, folder) in found.items()}
+

@@ -1,0 +1,64 @@
+"""The book as it is built: a copy of its pages, with the outputs of their executions put in."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+
+from kbe.book import files
+from kbe.book.executions import Execution
+
+
+def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution]) -> None:
+    """Bring a copy of the book up to date; files that are right already are not touched.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds `_toc.yml`.
+    folder : str or Path
+        The copy.
+    executions : iterable of Execution
+        The pages to put in as executed.
+
+    Raises
+    ------
+    ValueError
+        If one of them has not been executed.
+    """
+    root, folder = Path(root), Path(folder)
+    wanted = {folder / "book" / f"{one.name}.ipynb": one for one in executions}
+    copied = {folder / path.relative_to(root): path for path in _sources(root)}
+    for target, source in copied.items():
+        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    for target, one in wanted.items():
+        _update(target, nbformat.writes(_without_progress(one.executed())) + "\n")
+    config = (root / "_config.yml").read_text(encoding="utf-8")
+    _update(folder / "_config.yml", config.replace("execute_notebooks: force", "execute_notebooks: off"))
+    for path in (folder / "book").rglob("*"):
+        if path.is_file() and path not in wanted and path not in copied:
+            path.unlink()
+
+
+def _sources(root: Path) -> list[Path]:
+    found = [path for path in (root / "book").rglob("*") if path.is_file() and path.suffix not in (".ipynb", ".pyc")]
+    visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    return [root / "_toc.yml", *visible]
+
+
+def _update(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        files.write(text, path)
+
+
+def _without_progress(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return notebook
