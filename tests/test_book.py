@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kbe import book, parameters
+from kbe import book, claims, parameters
 
 ROOT = Path(__file__).parent.parent
 PAGES = book.pages(ROOT)
@@ -86,6 +86,12 @@ def test_only_parameters_are_annotated_and_every_one_is_used(page):
     assert not any(isinstance(node, ast.AnnAssign) for tree in others for node in tree.body)
     used = {node.id for tree in others for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert {one.name for one in parameters.declared(page.with_suffix(".ipynb"))} <= used
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=named)
+def test_a_chapters_claims_have_names_of_their_own(page):
+    names = [one.claim.name for one in claims.stored(page.with_suffix(".ipynb"))]
+    assert names and len(set(names)) == len(names)  # over all its tables; one table alone is checked when it is made
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -14,9 +14,19 @@ from scipy import stats
 from kbe import claims
 from kbe.claims import FAILS, HOLDS, UNDECIDED, Claim
 
+MIME = "application/vnd.kbe.claims+json"
 
-def claim(**criterion) -> Claim:
-    return Claim("It is so.", "III.A", "the median", **({"members": 10} | criterion))
+
+def claim(name="so", **criterion) -> Claim:
+    return Claim(name, "It is so.", "III.A", "the median", **({"members": 10} | criterion))
+
+
+def storing(notebook, judged):
+    """A notebook file with a table of claims, a cell that shows nothing, and a cell without outputs."""
+    shown = {"output_type": "execute_result", "data": claims.table(judged)._repr_mimebundle_()}
+    cells = [{"outputs": [shown]}, {"outputs": []}, {}]
+    notebook.write_text(json.dumps({"cells": cells}, allow_nan=False))
+    return notebook
 
 
 @pytest.mark.parametrize(
@@ -112,19 +122,53 @@ def test_printed_figure_is_rounded_and_withheld_when_undecided(capsys):
 
 
 def test_report_reads_back_what_a_notebook_stores(tmp_path):
-    judged = [claim(above=1).judge_value(2, (1.5, 2.5), 12, left_out=3), claim(below=1).judge_value(2, (1.5, 2.5), 12)]
-    bundle = claims.table(judged)._repr_mimebundle_()
-    cells = [{"outputs": [{"output_type": "execute_result", "data": bundle}]}, {"outputs": []}, {}]
-    notebook = tmp_path / "chapter.ipynb"
-    notebook.write_text(json.dumps({"cells": cells}))
+    judged = [
+        claim("grows", above=1).judge_value(2, (1.5, 2.5), 12, left_out=3),
+        claim("onset-20", below=1).judge_value(2, (1.5, 2.5), 12),
+    ]
+    notebook = storing(tmp_path / "chapter.ipynb", judged)
     assert claims.stored(notebook) == judged
     assert claims.tally(judged) == "holds: 1, does not hold: 1, undecided: 0"
     text = repr(claims.report([notebook]))
-    assert text.count("| chapter |") == 2 and "12 members (3 left out)" in text and "**does not hold**" in text
+    assert text.startswith("| Name | Verdict |")
+    assert "| `chapter:grows` | **holds** |" in text and "| `chapter:onset-20` | **does not hold** |" in text
+    assert "12 members (3 left out)" in text
+
+
+def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
+    notebook = storing(tmp_path / "chapter.ipynb", [claim(above=1).judge_value(2, (1.5, 2.5), 12)])
+    stored = json.loads(notebook.read_text())
+    del stored["cells"][0]["outputs"][0]["data"][MIME]["claims"][0]["claim"]["name"]
+    notebook.write_text(json.dumps(stored))
+    for read in (claims.stored, lambda path: claims.report([path])):
+        with pytest.raises(ValueError, match=r"^notebook is .*chapter\.ipynb'.* run `make notebooks`\.$"):
+            read(notebook)
+
+
+@pytest.mark.parametrize("name", ["grows", "onset-20", "32-bit", "a", "one-two-three", "a" * 40])
+def test_a_name_of_up_to_three_words_is_taken_and_stored(name):
+    bundle = claims.table([claim(name, above=1).judge_value(2, (2, 2), 12)])._repr_mimebundle_()
+    assert bundle[MIME]["claims"][0]["claim"]["name"] == name
+
+
+UNNAMED = ["", " ", "Grows", "it grows", "it_grows", "-grows", "grows-", "it--grows", "grows\n", "größer", "a:b"]
+
+
+@pytest.mark.parametrize("name", [*UNNAMED, "one-two-three-four", "a" * 41, None, 3, ["grows"], b"grows"])
+def test_a_name_of_another_form_is_refused(name):
+    with pytest.raises(ValueError, match=r"^name is .*: it must be one to three words .* 40 characters\.$"):
+        claim(name, above=1)
+
+
+def test_two_claims_of_one_name_make_no_table():
+    one, two, other = (claim(name, above=1).judge_value(2, (2, 2), 12) for name in ("grows", "grows", "falls"))
+    with pytest.raises(ValueError, match=r"^judged has more than one claim named 'grows': each must .*\.$"):
+        claims.table([one, other, two])
+    assert len(claims.table([one, other]).rows) == 2
 
 
 def test_table_keeps_bars_inside_their_cell():
-    rows = repr(claims.table([Claim("|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
+    rows = repr(claims.table([Claim("grows", "|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
     assert r"\|V-V*\| grows." in rows
     assert len({line.replace(r"\|", "").count("|") for line in rows.splitlines()}) == 1
 
@@ -169,12 +213,8 @@ def test_bad_measurements_are_refused(interval, total, members):
 
 
 def test_what_was_not_measured_is_stored_as_json_can_hold_it(tmp_path):
-    judged = claims.Claim("It is so.", place="II", measure="a number", above=0).judge([np.nan])
-    bundle = claims.table([judged])._repr_mimebundle_()
-    text = json.dumps({"cells": [{"outputs": [{"data": bundle}]}]}, allow_nan=False)
-    notebook = tmp_path / "x.ipynb"
-    notebook.write_text(text)
-    (again,) = claims.stored(notebook)
+    judged = claim(above=0).judge([np.nan])
+    (again,) = claims.stored(storing(tmp_path / "x.ipynb", [judged]))
     assert again.verdict == "undecided" and np.isnan(again.estimate) and again.left_out == 1
 
 
@@ -186,11 +226,10 @@ def test_a_table_of_what_is_no_claim_is_refused(bad):
 
 
 def test_an_estimate_that_is_no_number_decides_nothing(tmp_path):
-    claim = claims.Claim("So.", "II", "x", above=0)
-    assert claim.judge([]).verdict == claims.UNDECIDED
-    assert claim.judge_value(float("nan"), (1, 2), 99).verdict == claims.UNDECIDED
+    assert claim(above=0).judge([]).verdict == claims.UNDECIDED
+    assert claim(above=0).judge_value(float("nan"), (1, 2), 99).verdict == claims.UNDECIDED
     with pytest.raises(ValueError, match="estimate is"):
-        claim.judge_value("x", (1, 2), 99)
+        claim(above=0).judge_value("x", (1, 2), 99)
     (tmp_path / "bad.ipynb").write_text("no")
     with pytest.raises(ValueError, match="JSON"):
         claims.stored(tmp_path / "bad.ipynb")

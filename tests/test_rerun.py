@@ -127,7 +127,7 @@ def test_the_command_line_answers_bad_input_with_one_sentence(chapter, tmp_path,
 
 
 def test_a_rerun_too_small_to_decide_says_undecided():
-    assert claims.Claim("So.", "II", "x", above=0).judge(range(1, 9)).verdict == claims.UNDECIDED
+    assert claims.Claim("so", "So.", "II", "x", above=0).judge(range(1, 9)).verdict == claims.UNDECIDED
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])

@@ -8,6 +8,7 @@ alone: the whole interval on the right side of the criterion, on the wrong side,
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from kbe import checks
 from kbe.claims.shares import fraction_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+LONGEST_NAME = 40
+_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+){0,2}")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Claim:
 
     Parameters
     ----------
+    name : str
+        What it is called, alone in its chapter: one to three lower-case words joined by hyphens.
     statement : str
         What is claimed, in one sentence.
     place : str
@@ -49,6 +54,7 @@ class Claim:
         If the criterion is missing or empty, or another argument is out of range.
     """
 
+    name: str
     statement: str
     place: str
     measure: str
@@ -59,6 +65,11 @@ class Claim:
     digits: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or len(self.name) > LONGEST_NAME or not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"name is {checks.shown(self.name)}: it must be one to three words of lower-case letters and digits, "
+                f"joined by hyphens, with at most {LONGEST_NAME} characters."
+            )
         for name in ("statement", "place", "measure"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 given = checks.shown(getattr(self, name))

@@ -35,9 +35,12 @@ def table(judged: Sequence[Judged]) -> Table:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is none, or two have the same name.
     """
     _needs_some(judged)
+    twice = [name for name, times in Counter(one.claim.name for one in judged).items() if times > 1]
+    if twice:
+        raise ValueError(f"judged has more than one claim named {twice[0]!r}: each must have a name of its own.")
     return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [_record(one) for one in judged]}})
 
 
@@ -74,7 +77,7 @@ def stored(notebook: str | Path) -> list[Judged]:
     Raises
     ------
     ValueError
-        If the notebook does not exist.
+        If the notebook does not exist, or its claims have no names.
     """
     path = Path(notebook) if isinstance(notebook, (str, Path)) else Path()
     if not path.is_file():
@@ -84,10 +87,11 @@ def stored(notebook: str | Path) -> list[Judged]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"notebook is {str(path)!r}: it must be JSON with cells.") from error
     bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
+    records = [record for bundle in bundles for record in bundle.get("claims", [])]
+    if any("name" not in record["claim"] for record in records):
+        raise ValueError(f"notebook is {str(path)!r}: it was stored before claims had names; run `make notebooks`.")
     return [
-        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])}))
-        for bundle in bundles
-        for record in bundle.get("claims", [])
+        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])})) for record in records
     ]
 
 
@@ -102,10 +106,12 @@ def report(notebooks: Iterable[str | Path]) -> Table:
     Returns
     -------
     Table
-        One row a claim, each with its chapter.
+        One row a claim, each with its full name, `chapter:name`.
     """
-    rows = [[Path(notebook).stem, *_row(one)] for notebook in notebooks for one in stored(notebook)]
-    return Table(("Chapter", *_HEAD), rows)
+    rows = [
+        [f"`{Path(notebook).stem}:{one.claim.name}`", *_row(one)] for notebook in notebooks for one in stored(notebook)
+    ]
+    return Table(("Name", *_HEAD), rows)
 
 
 def tally(judged: Iterable[Judged]) -> str:
