@@ -2,14 +2,17 @@
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-BUILD := $(BIN)/jupyter-book build . --all -W --keep-going
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+KBE := $(BIN)/python -m kbe
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
 PAGES ?=
+ACCEPT ?=
+PORT ?= 8000
+# One thread for each of several processes: threads that wait for a busy core cost many times what they gain.
+export OMP_NUM_THREADS = 1
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book test test-variants lint notebooks draft pdf bench clean
+.PHONY: help book serve test test-variants lint notebooks draft pdf bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -26,12 +29,16 @@ help: ## list the commands
 	rm -f kbe/__pycache__/*.nbi kbe/__pycache__/*.nbc
 	touch $@
 
-book: .venv/compiled ## execute every chapter and build the pages: _build/html/index.html
-	$(BUILD)
+book: .venv/compiled ## execute what has changed and build the pages: _build/html/index.html
+	$(KBE) build
 
-# One thread for each of the two workers: threads that wait for a busy core cost many times what they gain.
-test: .venv/compiled lint ## linter, type checker, unit tests, pairing check, stored outputs against new ones
-	OMP_NUM_THREADS=1 $(PYTEST) $(NBVAL) tests book
+serve: .venv/compiled ## build the pages, show them on this machine alone, build again at every save; PORT=8000
+	$(KBE) serve --port $(PORT)
+
+# A page that fails to execute is named at once; the tests then run all the same, and fail for it.
+test: .venv/compiled lint ## linter, type checker, unit tests, and what the pages print against what is stored
+	-$(KBE) execute
+	$(PYTEST) tests book
 
 lint: .venv/stamp ## the linter, the format and the types
 	$(BIN)/ruff check .
@@ -39,24 +46,20 @@ lint: .venv/stamp ## the linter, the format and the types
 	$(BIN)/mypy kbe
 
 # What a chapter prints for regression must not depend on threads or on vector instructions.
-test-variants: .venv/compiled ## the stored outputs with one thread, two threads, and older vector instructions
-	OMP_NUM_THREADS=1 $(PYTEST) $(NBVAL) book
-	OMP_NUM_THREADS=2 $(PYTEST) $(NBVAL) book
-	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default $(PYTEST) $(NBVAL) book
-	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) $(NBVAL) book
-	OMP_NUM_THREADS=1 NUMBA_CPU_NAME=generic $(PYTEST) $(NBVAL) book
+VARIANTS := OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=generic
+test-variants: .venv/compiled ## the stored outputs with two threads, and with older vector instructions
+	set -e; for variant in $(VARIANTS); do env $$variant $(KBE) execute; env $$variant $(PYTEST) book; done
 
-notebooks: .venv/compiled ## make, execute and store the notebooks from their text; PAGES="book/model.md" for some of them
-	$(BIN)/python -m kbe notebooks $(PAGES)
+notebooks: .venv/compiled ## store what the pages print; PAGES="model scale" for some, ACCEPT="scale:grows" where it is meant
+	$(KBE) notebooks $(PAGES) $(if $(ACCEPT),--accept $(ACCEPT))
 
 draft: .venv/compiled ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
-	$(BIN)/python -m kbe draft _build/draft
-	$(BIN)/jupyter-book build _build/draft --all
+	$(KBE) draft
 
 pdf: .venv/compiled ## the book as a PDF: _build/latex/book.pdf
 	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
 	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
-	$(BIN)/jupyter-book build . --all --builder pdflatex
+	$(KBE) build --pdf
 
 bench: .venv/compiled ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json

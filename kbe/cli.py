@@ -1,4 +1,4 @@
-"""The command line: `parameters`, `rerun`, `sweep` for who reruns chapters; the rest for who builds and edits the book."""
+"""The command line: `parameters`, `rerun` and `sweep` to rerun chapters; the rest to build and edit the book."""
 
 from __future__ import annotations
 

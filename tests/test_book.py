@@ -9,11 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kbe import book, claims, parameters
+from kbe import claims, parameters
+from kbe.book import contents, storing
 
 ROOT = Path(__file__).parent.parent
-PAGES = book.pages(ROOT)
-CHAPTERS = book.chapters(ROOT)
+PAGES = contents.pages(ROOT)
+CHAPTERS = contents.chapters(ROOT)
 LONGEST_CELL = 15
 
 
@@ -22,7 +23,7 @@ def stored(page: Path) -> nbformat.NotebookNode:
 
 
 def code(notebook: nbformat.NotebookNode, tag: str | None = None) -> list[nbformat.NotebookNode]:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cells = contents.code(notebook)
     return [cell for cell in cells if tag is None or tag in cell.metadata.get("tags", [])]
 
 
@@ -39,7 +40,7 @@ def test_the_book_has_chapters_and_no_page_of_code_is_left_out():
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_text_and_notebook_have_the_same_cells(page):
     made, kept = (
-        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells] for n in (book.paired(page), stored(page))
+        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells] for n in (contents.notebook(page), stored(page))
     )
     assert made == kept, "run `make notebooks`"
 
@@ -65,7 +66,7 @@ def test_only_text_is_stored(page):
     for cell in code(stored(page)):
         for output in cell.outputs:
             assert output.output_type != "error" and output.get("name") != "stderr"
-            assert all(book.KEPT.fullmatch(mime) for mime in output.get("data", {}))
+            assert all(storing.KEPT.fullmatch(mime) for mime in output.get("data", {}))
 
 
 @pytest.mark.parametrize("page", CHAPTERS, ids=named)
@@ -106,7 +107,7 @@ def test_storing_keeps_text_and_claims_and_drops_pictures_and_traces_of_the_run(
     loud = nbformat.v4.new_output("stream", name="stderr", text="50 %")
     cell.outputs.append(loud)
     language = {"name": "python", "version": "3.11.0"}
-    kept = book.storable(nbformat.v4.new_notebook(cells=[cell], metadata={"language_info": language}))
+    kept = storing.storable(nbformat.v4.new_notebook(cells=[cell], metadata={"language_info": language}))
     assert set(kept.cells[0].outputs[0].data) == {"text/plain", "application/vnd.kbe.claims+json"}
     assert len(kept.cells[0].outputs) == 1 and not kept.cells[0].outputs[0].metadata
     assert not kept.cells[0].metadata and kept.metadata.language_info == {"name": "python"}
@@ -114,22 +115,4 @@ def test_storing_keeps_text_and_claims_and_drops_pictures_and_traces_of_the_run(
 
 def test_a_folder_without_contents_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"_toc\.yml"):
-        book.pages(tmp_path)
-
-
-def test_a_draft_replaces_nothing_but_a_draft(tmp_path):
-    (tmp_path / "_toc.yml").write_text("root: book/intro")
-    (tmp_path / "_config.yml").write_text("title: tiny")
-    (tmp_path / "book").mkdir()
-    for folder in (tmp_path, tmp_path / "book", tmp_path / "book" / "below", tmp_path / "_toc.yml"):
-        with pytest.raises(ValueError, match="folder is"):
-            book.draft(tmp_path, folder)
-    assert (tmp_path / "_toc.yml").is_file() and not list((tmp_path / "book").iterdir())
-    made = book.draft(tmp_path, tmp_path / "new")
-    (made / "old").touch()
-    assert book.draft(tmp_path, made) == made and not (made / "old").exists()
-
-
-def test_a_text_that_is_missing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="text is"):
-        book.regenerate(tmp_path / "nothing.md")
+        contents.pages(tmp_path)

@@ -16,8 +16,10 @@ import nbformat
 import pytest
 from nbval.plugin import IPyNbFile
 
+from kbe import claims
 from kbe.book import contents, executions
 from kbe.book.executions import Execution
+from kbe.book.moving import claims_moved
 
 _PLANS = pytest.StashKey[dict[Path, dict[str, Execution]]]()
 
@@ -118,6 +120,7 @@ class StoredNotebook(IPyNbFile):
         self.compare_outputs = False  # lax: only the cells that are tagged
         if self.execution.is_kept():
             yield from super().collect()
+            yield _Claims.from_parent(self, name="Claims")
         else:
             yield _NotExecuted.from_parent(self, name="not executed")
 
@@ -126,12 +129,27 @@ class StoredNotebook(IPyNbFile):
         self.kernel = Replay(self.execution.executed()) if self.execution.is_kept() else None
 
 
-class _NotExecuted(pytest.Item):
-    def runtest(self) -> None:
-        raise ValueError(f"{self.path.stem} has not been executed as it is now: `make book` executes it, or says why not.")
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+class _Sentence(pytest.Item):
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """The sentence is enough."""
         return str(excinfo.value)
+
+
+class _Claims(_Sentence):
+    def runtest(self) -> None:
+        """Fail if a verdict or a criterion is another, or an estimate has left its interval."""
+        parent = self.parent
+        assert isinstance(parent, StoredNotebook)
+        stored, ran = claims.stored(self.path), claims.stored(parent.execution.path)
+        moved = [move for move in claims_moved(self.path.stem, stored, ran) if move.needs_accepting]
+        if moved:
+            raise ValueError("\n".join(f"{m.name} has {m.what}: it was {m.before}, it is {m.after}." for m in moved))
+
+
+class _NotExecuted(_Sentence):
+    def runtest(self) -> None:
+        """Fail."""
+        raise ValueError(f"{self.path.stem} has not been executed as it is now: `make book` does so, or says why not.")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:

@@ -92,12 +92,12 @@ class _Pool:
         """Until all have been executed or have failed."""
         with ThreadPoolExecutor(self._workers) as threads:
             try:
-                while self._left or self._running:
-                    self._start(threads)
+                self._start(threads)
+                while self._running:
                     done, _ = wait(self._running, timeout=1, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._finish(self._running.pop(future), future)
-                    self._tell(done=bool(done))
+                    finished = [self._finish(self._running.pop(future), future) for future in done]
+                    self._start(threads)
+                    self._tell(finished)
             except BaseException:
                 self._stop()
                 raise
@@ -116,7 +116,7 @@ class _Pool:
                 run = Run(one)
                 self._running[threads.submit(_run, run)] = run
 
-    def _finish(self, run: Run, future: Future) -> None:
+    def _finish(self, run: Run, future: Future) -> str:
         self._taken[run.execution.name] = run.seconds
         try:
             failure, traceback = future.result()
@@ -124,6 +124,7 @@ class _Pool:
             failure, traceback = f"{error.filename} cannot be used: {error.strerror}.", ""
         if failure:
             self._fail(run.execution.name, failure, traceback)
+        return f"{run.execution.name} {'failed after' if failure else 'took'} {_time(run.seconds)}"
 
     def _fail(self, name: str, failure: str, traceback: str = "") -> None:
         self._failures[name] = failure
@@ -144,18 +145,15 @@ class _Pool:
         left = [pace * self._expected[one.name] for one in self._left]
         return max([*running, *left, (sum(running) + sum(left)) / self._workers], default=0.0)
 
-    def _tell(self, done: bool) -> None:
+    def _tell(self, finished: Sequence[str]) -> None:
         """One line; on a terminal it is written over, elsewhere it appears whenever a page is done."""
-        if not (done or self._out.isatty()):
+        if not (finished or self._out.isatty()):
             return
-        running = ", ".join(
-            f"{run.execution.name} {'waits for another command' if run.waiting else _time(run.seconds)}"
-            for run in self._running.values()
-        )
-        told = f"executed {len(self._taken)} of {self._count}"
+        told = [f"{len(self._taken)} of {self._count} executed", *finished]
         if self._running:
-            told += f" · running {running} · {len(self._left)} left, about {_time(self._to_go())} to go"
-        self._print(told, last=not self._running)
+            told.append(f"running {', '.join(map(_state, self._running.values()))}")
+            told.append(f"{len(self._left)} left, about {_time(self._to_go())} to go")
+        self._print(" · ".join(told), last=not self._running)
 
     def _print(self, text: str, last: bool = True) -> None:
         if self._out.isatty():
@@ -234,6 +232,10 @@ def _clear(wanted: Sequence[Execution]) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
             except PermissionError:  # it lives, and is somebody else's
                 continue
+
+
+def _state(run: Run) -> str:
+    return f"{run.execution.name} ({'waits for another command' if run.waiting else _time(run.seconds)})"
 
 
 def _time(seconds: float) -> str:

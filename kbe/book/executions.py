@@ -13,7 +13,7 @@ import functools
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -258,7 +258,6 @@ def _code_digest(notebook: nbformat.NotebookNode) -> str:
 
 def _index_digests(root: Path) -> dict[str, str]:
     """What the equation index takes from docstrings, tests and labels; not their whole text."""
-    found: dict[str, tuple[Callable, str]] = {"functions": (index.functions, "kbe"), "tests": (index.tests, "tests"),
-                                              "labels": (index.explained, "book")}  # fmt: skip
-    return {f"index of {name}": sources.digest(json.dumps(read(root / folder))) for name, (read, folder) in found.items()}
-
+    found = {"functions": index.functions(root / "kbe"), "tests": index.tests(root / "tests"),
+             "labels": index.explained(root / "book")}  # fmt: skip
+    return {f"index of {name}": sources.digest(json.dumps(listed)) for name, listed in found.items()}

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
@@ -90,7 +90,7 @@ class Keeper:
         return self.notebook
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[Any]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Generator[None, Any, Any]:
         """Keep a cell's outputs once it has passed."""
         report = yield
         if isinstance(item, IPyNbCell):
@@ -112,7 +112,7 @@ class Keeper:
         try:
             files.write(nbformat.writes(made) + "\n", self._target)
         except OSError as error:
-            self._tell(error=f"what it computed cannot be kept in {self._target.parent} ({error.strerror})", traceback="")
+            self._tell(error=f"its outputs cannot be kept in {self._target.parent} ({error.strerror})", traceback="")
 
 
 def main(notebook: str, target: str) -> int:

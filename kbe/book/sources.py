@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PACKAGE = "kbe"
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Sources:
@@ -33,6 +34,7 @@ class Sources:
         self._root = Path(root)
         self._trees: dict[str, ast.Module | None] = {}
         self._digests: dict[str, str] = {}
+        self._imports: dict[str, set[str]] = {}
 
     def reached(self, code: str) -> tuple[set[str], set[str]]:
         """All that a piece of code imports, directly or through the package's own modules.
@@ -46,20 +48,22 @@ class Sources:
         -------
         (set of str, set of str)
             The package's modules, and the top-level names of what is imported from elsewhere.
+
+        Raises
+        ------
+        ValueError
+            If a module of the package is imported that is not there, or an import is relative.
         """
         inside: set[str] = set()
         outside: set[str] = set()
-        todo = list(self._imported(ast.parse(code)))
+        todo = set(self._imported(ast.parse(code)))
         while todo:
             name = todo.pop()
             if name.partition(".")[0] != PACKAGE:
                 outside.add(name.partition(".")[0])
             elif name not in inside:
-                tree = self._tree(name)
-                if tree is None:
-                    raise ValueError(f"{name} is imported, but {self._root} holds no such module.")
                 inside.add(name)
-                todo += self._imported(tree)
+                todo |= self._imports_of(name) - inside
         return inside, outside - sys.stdlib_module_names
 
     def digest(self, module: str) -> str:
@@ -79,6 +83,14 @@ class Sources:
             tree = self._tree(module)
             self._digests[module] = digest(ast.dump(_without_docstrings(tree)) if tree else "")
         return self._digests[module]
+
+    def _imports_of(self, module: str) -> set[str]:
+        if module not in self._imports:
+            tree = self._tree(module)
+            if tree is None:
+                raise ValueError(f"{module} is imported, but {self._root} holds no such module.")
+            self._imports[module] = set(self._imported(tree))
+        return self._imports[module]
 
     def _tree(self, module: str) -> ast.Module | None:
         if module not in self._trees:
@@ -200,7 +212,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if node.body and _is_text(node.body[0]):
-                node.body = node.body[1:] or [ast.Pass()]
+        body = getattr(node, "body", None)
+        if isinstance(node, _DOCUMENTED) and body and _is_text(body[0]):
+            node.body = body[1:] or [ast.Pass()]
     return tree

@@ -47,6 +47,8 @@ class Claim:
         Who claims it.
     digits : int or None
         Significant digits of the estimate that regression compares; None compares the verdict alone.
+    timing : bool
+        Whether a time is measured, so that the estimate is another one on every machine.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Claim:
     members: int = 50
     source: str = "paper"
     digits: int | None = None
+    timing: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or len(self.name) > LONGEST_NAME or not _NAME.fullmatch(self.name):
@@ -85,6 +88,7 @@ class Claim:
         checks.choice("source", self.source, ("paper", "book"))
         if self.digits is not None:
             checks.integer("digits", self.digits, 1, 15)
+        checks.flag("timing", self.timing)
 
     @property
     def criterion(self) -> str:

@@ -1,0 +1,214 @@
+"""What has moved between two runs of a chapter: verdicts, estimates beyond their tolerance, and what cells print."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import nbformat
+
+from kbe.book import contents
+from kbe.claims import FAILS, HOLDS, UNDECIDED, Judged
+
+TOLERANCE = 0.1  # of an interval's width
+RELATIVE = 0.01  # for numbers without an interval
+CHECKED = "nbval-check-output"
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
+
+
+@dataclass(frozen=True)
+class Move:
+    """Something that is not as it was.
+
+    Parameters
+    ----------
+    name : str
+        A claim, `chapter:name`, or a cell of a chapter.
+    before, after : str
+        What it was and what it is.
+    what : str
+        What kind of change it is.
+    needs_accepting : bool
+        Whether it is stored only when it is named.
+    judged : Judged or None
+        The claim as it was, if there was one.
+    """
+
+    name: str
+    before: str
+    after: str
+    what: str
+    needs_accepting: bool = False
+    judged: Judged | None = None
+
+
+def claims_moved(chapter: str, before: Sequence[Judged], after: Sequence[Judged]) -> list[Move]:
+    """The claims whose verdict is another, or whose numbers moved by more than a tenth of their interval.
+
+    Parameters
+    ----------
+    chapter : str
+        Its short name.
+    before, after : sequence of Judged
+        The claims of two runs.
+
+    Returns
+    -------
+    list of Move
+        A verdict that flips, an estimate that leaves its interval, another criterion and a claim that is gone
+        need accepting; of a claim about times only the verdict and the criterion are compared.
+    """
+    old, new = ({one.claim.name: one for one in judged} for judged in (before, after))
+    moves = [_claim_moved(f"{chapter}:{name}", old.get(name), new.get(name)) for name in {**old, **new}]
+    return [move for move in moves if move]
+
+
+def _claim_moved(name: str, old: Judged | None, new: Judged | None) -> Move | None:
+    if old is None or new is None:
+        what = "new" if old is None else "gone"
+        return Move(name, _result(old), _result(new), what, needs_accepting=new is None, judged=old)
+    if old.verdict != new.verdict:
+        return Move(name, _result(old), _result(new), "another verdict", needs_accepting=True, judged=old)
+    if old.claim.criterion != new.claim.criterion:
+        criteria = old.claim.criterion, new.claim.criterion
+        return Move(name, *criteria, "another criterion", needs_accepting=True, judged=old)
+    if new.claim.timing:
+        return None
+    width = old.high - old.low
+    pairs = [(old.estimate, new.estimate), (old.low, new.low), (old.high, new.high)]
+    if all(_close(a, b, TOLERANCE * width) for a, b in pairs) and _counts(old) == _counts(new):
+        return None
+    inside = _close(old.estimate, new.estimate, 0) or old.low <= new.estimate <= old.high
+    what = "moved within its interval" if inside else "left its interval"
+    return Move(name, _result(old), _result(new), what, needs_accepting=not inside, judged=old)
+
+
+def printed_moved(chapter: str, before: nbformat.NotebookNode, after: nbformat.NotebookNode) -> list[Move]:
+    """What the cells of a chapter print otherwise than before, apart from verdicts.
+
+    Parameters
+    ----------
+    chapter : str
+        Its short name.
+    before, after : nbformat.NotebookNode
+        Two runs.
+
+    Returns
+    -------
+    list of Move
+        Lines of compared cells; of other cells the first number that differs by more than a hundredth.
+    """
+    old, new = contents.code(before), contents.code(after)
+    if [cell.source for cell in old] != [cell.source for cell in new]:  # so cells cannot be told by their numbers
+        texts = ["\n".join(_text(cell) for cell in cells if _is_checked(cell)) for cells in (old, new)]
+        return [Move(f"{chapter}, with other code", a, b, "prints otherwise") for a, b in _lines(*texts)]
+    moves: list[Move] = []
+    for number, (was, now) in enumerate(zip(old, new, strict=True), 1):
+        lines = _lines if _is_checked(now) else _numbers
+        moves += [Move(f"{chapter}, cell {number}", a, b, "prints otherwise") for a, b in lines(_text(was), _text(now))]
+    return moves
+
+
+def sentences(text: str, judged: Judged, name: str) -> list[tuple[int, str]]:
+    """The sentences, captions and descriptions of a page that name a claim or hold its number.
+
+    Parameters
+    ----------
+    text : str
+        The page's text.
+    judged : Judged
+        The claim as it was.
+    name : str
+        Its full name.
+
+    Returns
+    -------
+    list of (int, str)
+        The number of the line where each begins, and the sentence.
+    """
+    sought = [re.escape(name), re.escape(judged.claim.statement), *map(_as_number, _forms(judged.estimate))]
+    pattern = re.compile("|".join(sought))
+    return [(line, sentence) for line, sentence in _sentences(text) if pattern.search(sentence)]
+
+
+def _forms(estimate: float) -> set[str]:
+    """How a sentence may write a number: with two or three digits, as a share in per cent, with thousands apart."""
+    if not math.isfinite(estimate):
+        return set()
+    forms = {f"{estimate:.3g}", f"{estimate:.2g}", f"{estimate:,.0f}" if abs(estimate) >= 1000 else ""}
+    if 0 <= estimate <= 1:
+        forms.add(f"{100 * estimate:.0f} %")
+    return {form for form in forms if sum(map(str.isdigit, form.lstrip("-0."))) >= 2}
+
+
+def _as_number(form: str) -> str:
+    return rf"(?<![\d.]){re.escape(form)}(?![\d]|\.\d)"
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Sentences with the line in which they begin; a blank line or an item of a list ends one too."""
+    start, words = 1, ""
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        if not line.strip() or line.lstrip().startswith(("- ", "* ", "|", "#")):
+            yield from ([(start, words)] if words else [])
+            words = ""
+        for part in re.split(r"(?<=[.!?]) +(?=[A-Z{`*])", line.strip()):
+            if words and re.search(r"[.!?]$", words):
+                yield start, words
+                words = ""
+            if part:
+                start, words = (start, f"{words} {part}") if words else (number, part)
+
+
+def _close(a: float, b: float, tolerance: float) -> bool:
+    same = a == b or (math.isnan(a) and math.isnan(b))
+    return same or abs(a - b) <= max(tolerance if math.isfinite(tolerance) else 0.0, 1e-9 * max(abs(a), abs(b)))
+
+
+def _counts(one: Judged) -> tuple[int, int]:
+    return one.members, one.left_out
+
+
+def _result(one: Judged | None) -> str:
+    if one is None:
+        return "–"
+    left = f", {one.left_out} left out" if one.left_out else ""
+    return f"{one.verdict}: {one.estimate:.4g} ({one.low:.4g} to {one.high:.4g}), {one.members}{left}"
+
+
+def _is_checked(cell: nbformat.NotebookNode) -> bool:
+    return CHECKED in cell.metadata.get("tags", [])
+
+
+def _text(cell: nbformat.NotebookNode) -> str:
+    texts = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in cell.outputs
+             if out.get("name") != "stderr"]  # fmt: skip
+    return "\n".join(texts)
+
+
+def _lines(before: str, after: str) -> list[tuple[str, str]]:
+    """Lines that differ, side by side; verdicts are compared as claims."""
+    verdicts = (HOLDS, FAILS, UNDECIDED)
+    old, new = ([line for line in text.splitlines() if not line.startswith(verdicts)] for text in (before, after))
+    found: list[tuple[str, str]] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind != "equal":
+            was, now = old[a:b], new[c:d]
+            longest = max(len(was), len(now))
+            found += list(zip(was + ["–"] * (longest - len(was)), now + ["–"] * (longest - len(now)), strict=True))
+    return found
+
+
+def _numbers(before: str, after: str) -> list[tuple[str, str]]:
+    """The first number that moved by more than a hundredth, with a word on how many did."""
+    old, new = _NUMBER.findall(before), _NUMBER.findall(after)
+    if len(old) != len(new):
+        return [(f"{len(old)} numbers", f"{len(new)} numbers")]
+    near = [math.isclose(float(a), float(b), rel_tol=RELATIVE) for a, b in zip(old, new, strict=True)]
+    if all(near):
+        return []
+    first, more = near.index(False), near.count(False) - 1
+    return [(old[first] + f" (and {more} more)" * (more > 0), new[first])]
