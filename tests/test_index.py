@@ -121,6 +121,15 @@ def imports(name: str) -> set[str]:
     return {each for group in named for each in group} - {name}
 
 
+def computing_lines(text: str) -> int:
+    """Lines that are neither blank nor comment nor docstring."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented) and ast.get_docstring(node)]
+    told = {line for node in nodes for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    lines = enumerate(text.splitlines(), 1)
+    return sum(number not in told and bool(line.strip()) and not line.strip().startswith("#") for number, line in lines)
+
+
 def test_every_module_has_its_floor():
     names = {path.stem if path.parent.name == "kbe" else path.parent.name for path in sources()}
     assert names - {"__init__", "__main__"} == set().union(*FLOORS)
@@ -137,4 +146,5 @@ def test_a_module_imports_only_from_floors_below_its_own(name):
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)
 def test_modules_are_short_enough_to_read(path):
-    assert len(path.read_text().splitlines()) <= 250
+    """A module holds one idea; a bound on all lines would count docstrings and split files for its own sake."""
+    assert computing_lines(path.read_text()) <= 170

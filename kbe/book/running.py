@@ -73,20 +73,21 @@ class Keeper:
 
     Parameters
     ----------
-    target : Path
-        Where the executed notebook goes.
+    source, target : Path
+        What is executed, and where the executed notebook goes.
     tell : callable
         Takes keywords, whenever a cell has passed or something has failed.
     """
 
-    def __init__(self, target: Path, tell: Callable[..., None]) -> None:
-        self._target, self._tell, self._start = target, tell, time.monotonic()
+    def __init__(self, source: Path, target: Path, tell: Callable[..., None]) -> None:
+        self._source, self._target, self._tell, self._start = source, target, tell, time.monotonic()
         self.notebook: Notebook | None = None
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> Notebook | None:
-        """Take the notebook."""
-        if file_path.suffix == ".ipynb":
-            self.notebook = Notebook.from_parent(parent, path=file_path)
+        """Take the notebook, of all that lie in its folder."""
+        if file_path != self._source:
+            return None
+        self.notebook = Notebook.from_parent(parent, path=file_path)
         return self.notebook
 
     @pytest.hookimpl(wrapper=True)
@@ -130,7 +131,7 @@ def main(notebook: str, target: str) -> int:
     """
     lines = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what pytest prints is of interest only if this process fails
-    keeper = Keeper(Path(target), lambda **event: print(json.dumps(event), file=lines))
+    keeper = Keeper(Path(notebook), Path(target), lambda **event: print(json.dumps(event), file=lines))
 
     def end(*_: Any) -> None:
         if keeper.notebook is not None and keeper.notebook.kernel is not None and keeper.notebook.kernel.is_alive():

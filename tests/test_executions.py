@@ -1,0 +1,198 @@
+"""What an execution depends on: a change of something that it reads changes its key, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from kbe.book import contents, executions, sources
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = {"scale", "spectrum", "dropout", "cost"}
+PAGES = CHAPTERS | {"report", "equations"}
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A copy of a part of the book, with the whole package."""
+    for folder, pattern in (("kbe", "**/*.py"), ("tests", "*.py"), ("book", "*.md")):
+        for path in (ROOT / folder).glob(pattern):
+            (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    lines = [line for line in (ROOT / "_toc.yml").read_text().splitlines()
+             if ".ipynb" not in line or Path(line.split()[-1]).stem in PAGES]  # fmt: skip
+    (tmp_path / "_toc.yml").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    return keys(book.__wrapped__(tmp_path_factory.mktemp("book")))
+
+
+def keys(root):
+    return {one.name: one.key for one in executions.plan(root)}
+
+
+def changed(before, root):
+    after = keys(root)
+    assert set(before) == set(after) == PAGES
+    return {name for name in PAGES if before[name] != after[name]}
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_copy_of_the_same_sources_has_the_same_keys(before, book):
+    assert changed(before, book) == set() and len(set(before.values())) == len(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("module", "pages"),
+    [
+        ("checks", CHAPTERS | {"report"}),  # everything stands on it
+        ("walsh", {"spectrum", "report"}),
+        ("scales", {"scale", "report"}),
+        ("timing", {"cost", "report"}),
+        ("figures/dropout", {"dropout", "report"}),  # through `figures`, only the file that is used
+        ("figures/balance", set()),
+        ("claims/report", PAGES - {"equations"}),
+        ("cli", set()),
+    ],
+)
+def test_a_change_of_the_package_reaches_the_chapters_that_import_it(before, book, module, pages):
+    path = book / "kbe" / f"{module}.py"
+    path.write_text(path.read_text() + "\n\nADDED = 1\n")
+    assert changed(before, book) == pages
+
+
+def test_comments_docstrings_and_layout_of_the_package_are_no_code(before, book):
+    for path in (book / "kbe").rglob("*.py"):
+        path.write_text("# A comment.\n\n\n" + path.read_text())
+    replace(book / "kbe" / "scales.py", '"""', '"""Another beginning: ')
+    assert changed(before, book) == set()
+
+
+def test_an_equation_that_a_docstring_names_is_read_by_the_index_alone(before, book):
+    replace(book / "kbe" / "walsh.py", '    """', '    """Eq. (3): ')
+    assert changed(before, book) == {"equations"}
+    (book / "tests" / "test_more.py").write_text("def test_eq3_again(): ...\n")
+    assert changed(before, book) == {"equations"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pages"),
+    [
+        ("# The shrinking scale", "# The scale that shrinks", set()),
+        ("Why does the instability take so long", "Why does it take so long", set()),
+        ("members: int = 100", "members: int = 99", {"scale", "report"}),
+        ("members: int = 100  # independent", "members: int = 100  # separate", {"scale", "report"}),
+        (":tags: [nbval-check-output]", ":tags: [nbval-check-output, hide-input]", set()),
+    ],
+)
+def test_a_chapters_code_is_read_and_its_prose_is_not(before, book, old, new, pages):
+    replace(book / "book" / "scale.md", old, new)
+    assert changed(before, book) == pages
+
+
+def test_captions_are_no_code(before, book):
+    page = book / "book" / "scale.md"
+    captioned = re.sub(r"(caption: .*\n)", r"\1      And more.\n", page.read_text())
+    assert captioned != page.read_text()
+    page.write_text(captioned)
+    assert changed(before, book) == set()
+
+
+def test_a_parameter_that_is_given_is_an_input_of_the_chapters_that_declare_it(before, book):
+    given = {one.name: one.key for one in executions.plan(book, {"repeats": 3})}
+    assert {name for name in PAGES if given[name] != before[name]} == {"cost", "report"}
+
+
+@pytest.mark.parametrize(
+    ("library", "pages"),
+    [
+        ("numba", CHAPTERS),
+        ("numpy", CHAPTERS | {"report"}),
+        ("pandas", CHAPTERS),  # through xarray
+        ("ipykernel", PAGES),
+        ("sphinx", set()),
+        ("pytest", set()),
+    ],
+)
+def test_a_version_matters_to_what_imports_it(before, book, monkeypatch, library, pages):
+    real = metadata.distribution
+
+    class Other:
+        version = "999"
+
+        def __init__(self, name):
+            self.requires = real(name).requires
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Other(name) if name == library else real(name))
+    # the report reads the other pages' executions, so it runs again with them
+    assert changed(before, book) == (pages | {"report"} if pages else set())
+
+
+@pytest.mark.parametrize(
+    ("variable", "matters"),
+    [
+        ("OMP_NUM_THREADS", True),
+        ("ATEN_CPU_CAPABILITY", True),
+        ("NUMBA_CPU_NAME", True),
+        ("NUMBA_CACHE_DIR", False),
+        ("HOME", False),
+    ],
+)
+def test_the_environment_matters_where_it_changes_arithmetic(before, book, monkeypatch, variable, matters):
+    monkeypatch.setenv(variable, "7")
+    assert changed(before, book) == (PAGES if matters else set())
+
+
+def test_one_thread_is_what_is_meant_where_none_is_named(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert executions.environment()["OMP_NUM_THREADS"] == "1"
+
+
+def test_no_module_is_loaded_that_the_key_does_not_know():
+    """By another way: what Python has loaded after a chapter's imports."""
+    code = "\n".join(cell.source for cell in contents.code(contents.notebook(ROOT / "book" / "bayes.md")))
+    imports = "\n".join(line for line in code.splitlines() if line.startswith(("import ", "from ")))
+    listing = "import sys, json; print(json.dumps([m for m in sys.modules if m.split('.')[0] == 'kbe']))"
+    ran = subprocess.run([sys.executable, "-c", f"{imports}\n{listing}"], capture_output=True, text=True, check=True)
+    inside, _ = sources.Sources(ROOT).reached(code)
+    unknown = set(json.loads(ran.stdout)) - inside - {"kbe.figures", "kbe.claims", "kbe.losses"}  # that pass names on
+    others = {name for name in unknown if name.startswith("kbe.figures.")}
+    behind_others, _ = sources.Sources(ROOT).reached("\n".join(f"import {name}" for name in others))
+    assert others and unknown <= behind_others
+    assert "kbe.figures.bayes" in inside and "kbe.ensemble" in inside
+
+
+def test_nothing_in_the_package_reads_docstrings_or_sources_at_run_time_but_the_index():
+    for path in (ROOT / "kbe").rglob("*.py"):
+        if path.stem not in ("index", "sources"):
+            assert not re.search(r"getsource|getdoc|(?<!, choose)\.__doc__ *[^ =,]", path.read_text()), path
+
+
+def test_pages_are_chosen_by_name_or_path(book):
+    planned = executions.plan(book)
+    chosen = executions.named(planned, ["scale", "book/cost.md"])
+    assert [one.name for one in chosen] == ["scale", "cost"] and executions.named(planned, []) == planned
+    with pytest.raises(ValueError, match="page is 'scales': it must be one of"):
+        executions.named(planned, ["scales"])
+
+
+def test_a_page_that_was_not_executed_says_so(book):
+    one = next(one for one in executions.plan(book) if one.name == "scale")
+    assert not one.is_kept() and one.seconds() == 30 and one.changes() == []
+    with pytest.raises(ValueError, match="scale has not been executed"):
+        one.executed()
