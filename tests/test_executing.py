@@ -1,0 +1,184 @@
+"""A tiny book executed, compared, built and stored as the real one is: by commands, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from kbe.book import executing, executions, storing
+
+ROOT = Path(__file__).parent.parent
+HEAD = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
+PAGE = HEAD + "# {name}\n\nSome text.\n\n```{{code-cell}}\n:tags: [parameters]\n\nn: int = 3  # how many\n```\n\n" \
+    "```{{code-cell}}\n:tags: [nbval-check-output]\n\n{code}\n```\n"  # fmt: skip
+READS = (
+    HEAD
+    + """# Reads
+
+```{code-cell}
+:tags: [nbval-check-output]
+
+from kbe.book import contents
+
+for page in contents.chapters('..'):
+    print(page.stem, page.with_suffix('.ipynb').is_file())
+```
+"""
+)
+
+
+def write(root, **pages):
+    for name, code in pages.items():
+        (root / "book" / f"{name}.md").write_text(PAGE.format(name=name, code=code))
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Two chapters and a page that reads them; the package is the real one."""
+    (tmp_path / "kbe").symlink_to(ROOT / "kbe")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "book").mkdir()
+    write(tmp_path, one="print(n)", two="print(2 * n)")
+    (tmp_path / "book" / "reads.md").write_text(READS)
+    (tmp_path / "_toc.yml").write_text("".join(f"file: book/{name}.ipynb\n" for name in ("one", "two", "reads")))
+    (tmp_path / "_config.yml").write_text("execute_notebooks: force\n")
+    return tmp_path
+
+
+def run(root, names=(), **options):
+    out = StringIO()
+    failures = executing.execute(executions.named(executions.plan(root), names), out=out, **options)
+    return failures, out.getvalue()
+
+
+def kept(root):
+    return sorted(path.stem.partition("-")[0] for path in (root / executions.FOLDER).glob("*.ipynb"))
+
+
+def leftovers(root):
+    folder = root / executions.FOLDER
+    return [path.name for path in folder.iterdir() if path.name.startswith((".", "running-"))]
+
+
+def printed(root, name):
+    one = next(one for one in executions.plan(root) if one.name == name)
+    return "".join(output.text for cell in one.executed().cells for output in cell.get("outputs", []))
+
+
+def compared(root, *options):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "kbe.book.comparing", "-p", "no:cacheprovider", *options]
+    return subprocess.run([*command, "book"], cwd=root, capture_output=True, text=True, check=False).stdout
+
+
+def test_what_is_missing_is_executed_once_and_pages_about_pages_come_last(book):
+    failures, told = run(book)
+    assert failures == {} and kept(book) == ["one", "reads", "two"] and leftovers(book) == []
+    assert "3 of 3 executed" in told and "reads took" in told.splitlines()[-1]
+    assert printed(book, "two") == "6\n" and printed(book, "reads") == "one True\ntwo True\n"
+    assert run(book) == ({}, "")
+
+    (book / "book" / "one.md").write_text((book / "book" / "one.md").read_text().replace("Some text", "Other text"))
+    assert run(book) == ({}, "") and kept(book) == ["one", "reads", "two"]
+    write(book, two="print(7 * n)")
+    assert run(book)[0] == {} and kept(book) == ["one", "reads", "reads", "two", "two"]
+    assert printed(book, "two") == "21\n"
+
+
+def test_stored_outputs_are_compared_by_nbval_with_the_kept_execution(book):
+    (book / "_toc.yml").write_text("file: book/one.ipynb\nfile: book/two.ipynb\n")
+    run(book)
+    storing.store(executions.plan(book))
+    assert "6 passed" in compared(book)  # two cells of each chapter, and its claims
+    path = book / "book" / "two.ipynb"
+    stored = nbformat.read(path, 4)
+    stored.cells[-1].outputs[0].text = "8\n"
+    nbformat.write(stored, path)
+    write(book, one="print(n)  # other code")
+    told = compared(book)
+    assert "2 failed, 2 passed" in told and "Cell outputs differ" in told
+    assert "one has not been executed as it is now" in told
+    run(book, ["one"])
+    assert "run `make notebooks`" in compared(book)
+
+
+def test_a_failing_page_names_itself_its_cell_and_its_error_while_the_others_go_on(book):
+    write(book, one="x = n\n1 / (n - 3)")
+    failures, told = run(book)
+    assert set(failures) == {"one", "reads"} and kept(book) == ["two"] and leftovers(book) == []
+    assert "FAILED one, code cell 2 (x = n): ZeroDivisionError: division by zero.\n" in told
+    assert "not executed, because it reads one" in failures["reads"]
+    write(book, one="import os\nos.kill(os.getpid(), 9)")
+    assert "the kernel died" in run(book, ["one"])[0]["one"]
+
+
+def test_a_page_that_cannot_be_kept_says_so_in_one_sentence(book):
+    """As on a full disk: here a limit on the size of files."""
+    write(book, one="print('x' * 2_000_000)")
+    (book / "_toc.yml").write_text("file: book/one.ipynb\n")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        failures, _ = run(book)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "cannot be kept" in failures["one"] and "File too large" in failures["one"]
+    assert kept(book) == [] and leftovers(book) == []
+
+
+COMMAND = "from kbe.book import executing, executions; executing.execute(executions.plan())"
+
+
+def started(root):
+    return subprocess.Popen([sys.executable, "-c", COMMAND], cwd=root, stderr=subprocess.PIPE, text=True,
+                            env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+
+
+def until(happens, seconds=30):
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_two_commands_at_once_execute_a_page_once(book):
+    write(book, one=f"open('{book}/log', 'a').write('one ')", two=f"open('{book}/log', 'a').write('two ')")
+    (book / "_toc.yml").write_text("file: book/one.ipynb\nfile: book/two.ipynb\n")
+    both = [started(book), started(book)]
+    assert [command.communicate()[1] and command.returncode for command in both] == [0, 0]
+    assert sorted((book / "log").read_text().split()) == ["one", "two"] and kept(book) == ["one", "two"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_command_leaves_no_half_notebook_and_no_process(book, how):
+    wait = f"import os, time\nopen('{book}/pid', 'w').write(str(os.getpid()))\ntime.sleep(n)"
+    write(book, one=wait.replace("(n)", "(600)"))
+    (book / "_toc.yml").write_text("file: book/one.ipynb\n")
+    command = started(book)
+    until(lambda: (book / "pid").is_file() and (book / "pid").read_text())
+    command.send_signal(how)
+    command.communicate()
+    kernel = int((book / "pid").read_text())
+    until(lambda: not Path(f"/proc/{kernel}").exists() or "(zombie)" in Path(f"/proc/{kernel}/status").read_text())
+    assert "one" not in kept(book)
+    write(book, one="print(n)")
+    assert run(book)[0] == {} and kept(book) == ["one"] and leftovers(book) == []
+
+
+def test_only_the_newest_executions_of_a_page_are_kept(book):
+    for number in range(10):
+        write(book, one=f"print({number})")
+        stale = book / executions.FOLDER / f"one-{number:016x}.ipynb"
+        stale.parent.mkdir(parents=True, exist_ok=True)
+        stale.write_text("{}")
+        os.utime(stale, (number, number))
+    run(book, ["one"])
+    assert kept(book).count("one") == 8 and printed(book, "one") == "9\n"
