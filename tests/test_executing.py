@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,3 +183,13 @@ def test_only_the_newest_executions_of_a_page_are_kept(book):
         os.utime(stale, (number, number))
     run(book, ["one"])
     assert kept(book).count("one") == 8 and printed(book, "one") == "9\n"
+
+
+def test_an_execution_is_not_kept_when_what_it_reads_changes_meanwhile(book):
+    (book / "kbe").unlink()
+    shutil.copytree(ROOT / "kbe", book / "kbe", ignore=shutil.ignore_patterns("__pycache__"))
+    source = f"{str(book / 'kbe' / 'tables.py')!r}"
+    write(book, one=f"from kbe import tables\nopen({source}, 'a').write('MORE = 1')")
+    failures, _ = run(book, ["one"])
+    assert failures == {"one": "one: kbe.tables changed while it ran, so it runs again at the next command."}
+    assert kept(book) == []

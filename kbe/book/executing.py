@@ -16,6 +16,8 @@ from typing import TextIO
 from kbe.book.executions import Execution
 from kbe.book.processes import Run, clear, run_page
 
+NAMED_CHANGES = 3  # of what has changed for a page
+
 
 def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO = sys.stderr) -> dict[str, str]:
     """Execute those pages of which there is no execution yet, after those that they read the results of.
@@ -37,7 +39,10 @@ def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO
     clear({one.root for one in wanted})
     needed = {one.name: one for page in wanted for one in (*page.needs, page)}
     missing = [one for one in needed.values() if not one.is_kept()]
-    return _Pool(missing, workers or len(os.sched_getaffinity(0)), out).run() if missing else {}
+    if not missing:
+        return {}
+    out.write(f"To be executed: {', '.join(map(_reason, missing))}.\n")
+    return _Pool(missing, workers or len(os.sched_getaffinity(0)), out).run()
 
 
 class _Pool:
@@ -84,7 +89,7 @@ class _Pool:
         try:
             failure, traceback = future.result()
         except OSError as error:
-            failure, traceback = f"{error.filename} cannot be used: {error.strerror}.", ""
+            failure, traceback = f"{error.filename or run.execution.path.parent} cannot be used: {error.strerror}.", ""
         if failure:
             self._fail(run.execution.name, failure, traceback)
         return f"{run.execution.name} {'failed after' if failure else 'took'} {_time(run.seconds)}"
@@ -123,6 +128,13 @@ class _Pool:
         else:
             self._out.write(text.rstrip() + "\n")
         self._out.flush()
+
+
+def _reason(one: Execution) -> str:
+    """A page's name and, where it has been executed before, what of its inputs has changed."""
+    changes = one.changes()
+    more = f" and {len(changes) - NAMED_CHANGES} more" if len(changes) > NAMED_CHANGES else ""
+    return one.name + (f" ({', '.join(changes[:NAMED_CHANGES])}{more})" if changes else "")
 
 
 def _state(run: Run) -> str:

@@ -8,7 +8,6 @@ not run again. Text, captions and alternative texts are no code: they come from 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -137,10 +136,22 @@ class Execution:
         float
             Seconds; 30 if nobody knows.
         """
-        for path in [*self.kept_before(), self.page.with_suffix(".ipynb")]:
-            with contextlib.suppress(OSError, KeyError, ValueError):  # a file that has gone, or was never run by us
-                return float(json.loads(path.read_text(encoding="utf-8"))["metadata"]["kbe"]["seconds"])
-        return 30.0
+        runs = [*self.kept_before(), self.page.with_suffix(".ipynb")]
+        return next((float(told["seconds"]) for told in map(_told, runs) if "seconds" in told), 30.0)
+
+    def changed_since(self) -> list[str]:
+        """The sources that are not as they were when the execution was planned.
+
+        Returns
+        -------
+        list of str
+            Names of inputs.
+        """
+        read = sources.Sources(self.root)
+        now = {name: read.digest(name) for name in self.inputs if name.partition(".")[0] == sources.PACKAGE}
+        if "kbe.index" in self.inputs:
+            now |= _index_digests(self.root)
+        return [name for name in now if now[name] != self.inputs[name]]
 
     def changes(self) -> list[str]:
         """What differs from the last execution that is kept of this page.
@@ -150,12 +161,8 @@ class Execution:
         list of str
             Names of inputs; empty if there was none.
         """
-        runs = self.kept_before()
-        if not runs:
-            return []
-        before = nbformat.read(runs[0], 4).metadata.kbe.inputs
-        names = sorted({*before, *self.inputs})
-        return [name for name in names if before.get(name) != self.inputs.get(name)]
+        before = next((told["inputs"] for told in map(_told, self.kept_before()) if "inputs" in told), self.inputs)
+        return [name for name in sorted({*before, *self.inputs}) if before.get(name) != self.inputs.get(name)]
 
 
 def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list[Execution]:
@@ -240,6 +247,14 @@ def named(planned: Sequence[Execution], pages: Sequence[str | Path]) -> list[Exe
             known = ", ".join(one.name for one in planned)
             raise ValueError(f"page is {str(page)!r}: it must be one of those that run code, {known}.")
     return [one for one in planned if not names or one.name in names]
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a notebook's metadata say of its execution; nothing if it has gone or was not made here."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["metadata"]["kbe"]
+    except (OSError, KeyError, ValueError):
+        return {}
 
 
 def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:

@@ -77,18 +77,27 @@ def run_page(run: Run) -> tuple[str, str]:
         root = str(one.root.resolve())
         paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         around = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": environment()["OMP_NUM_THREADS"]}
-        command = [sys.executable, "-m", "kbe.book.running", str(notebook), str(one.path.resolve())]
+        executed = notebook.with_name("executed.ipynb")
+        command = [sys.executable, "-m", "kbe.book.running", str(notebook), str(executed)]
         run.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=root, env=around,
                                        start_new_session=True)  # fmt: skip
         assert run.process.stdout is not None
         events = [json.loads(line) for line in run.process.stdout]
         status = run.process.wait()
-        if status == 0 and one.is_kept():
-            for old in one.kept_before()[KEPT_OF_A_PAGE:]:
-                old.unlink(missing_ok=True)
-            return "", ""
+        if status == 0 and executed.is_file():
+            return _keep(one, executed), ""
         said.seek(0)
         return _failure(one.name, events, said.read(), status)
+
+
+def _keep(one: Execution, executed: Path) -> str:
+    """Put an execution where its key says, unless what it has read may be something else."""
+    if changed := one.changed_since():
+        return f"{one.name}: {' and '.join(changed)} changed while it ran, so it runs again at the next command."
+    os.replace(executed, one.path)
+    for old in one.kept_before()[KEPT_OF_A_PAGE:]:
+        old.unlink(missing_ok=True)
+    return ""
 
 
 def _failure(name: str, events: list[dict[str, Any]], said: str, status: int) -> tuple[str, str]:
