@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from kbe.book import files, sources
+from kbe.book import contents, files, sources
 from kbe.book.executions import Execution
 from kbe.book.staging import stage
 
@@ -81,10 +82,20 @@ def serve(root: str | Path = ".", port: int = 8000) -> None:
         The folder that holds `_toc.yml`.
     port : int
         Where the server listens.
+
+    Raises
+    ------
+    ValueError
+        If the root is no book, or something else listens there.
     """
     from livereload import Server
 
     root = Path(root)
+    contents.pages(root)
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError as error:
+        raise ValueError(f"port is {port}: it must be free on this machine ({error.strerror}).") from error
     threading.Thread(target=_follow, args=(root,), daemon=True).start()
     pages = root / "_build" / "html"
     while not (pages / "index.html").is_file():

@@ -42,7 +42,7 @@ def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO
     if not missing:
         return {}
     out.write(f"To be executed: {', '.join(map(_reason, missing))}.\n")
-    return _Pool(missing, workers or len(os.sched_getaffinity(0)), out).run()
+    return _Pool(missing, workers or _cores(), out).run()
 
 
 class _Pool:
@@ -128,6 +128,11 @@ class _Pool:
         else:
             self._out.write(text.rstrip() + "\n")
         self._out.flush()
+
+
+def _cores() -> int:
+    """The cores that this process may use, as far as the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reason(one: Execution) -> str:

@@ -26,7 +26,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from kbe.book import files
 
 CELL_SECONDS = 600
-OPTIONS = ("-x", "-s", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull)
+OPTIONS = ("-x", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull)
 
 
 class Kernel(RunningKernel):
