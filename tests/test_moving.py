@@ -121,11 +121,11 @@ def book(tmp_path):
     return tmp_path
 
 
-def executed(book, one_judged, printed="3\n"):
+def executed(book, *measured, printed="3\n"):
     """The page's execution, kept as if it had run and measured this."""
     (one,) = executions.plan(book)
     made = nbformat.from_dict(one.notebook)
-    record = {"claims": [asdict(one_judged)]}
+    record = {"claims": [asdict(one) for one in measured]}
     table = {"text/plain": "table", "application/vnd.kbe.claims+json": record}
     stream = nbformat.v4.new_output("stream", name="stdout", text=printed)
     contents.code(made)[-1].outputs = [stream, nbformat.v4.new_output("display_data", table)]
@@ -158,9 +158,19 @@ def test_a_flipped_verdict_is_stored_only_when_it_is_named(book, capsys):
     assert storing.store([flipped], ["one:grows"]) == [notebook] and notebook.read_bytes() != before
 
 
+def test_accepting_one_claim_accepts_no_other(book):
+    notebook = book / "book" / "one.ipynb"
+    storing.store([executed(book, judged(), judged("rises"))])
+    before = notebook.read_bytes()
+    flipped = executed(book, judged(low=-1), judged("rises", low=-1))
+    with pytest.raises(RuntimeError, match='ACCEPT="one:rises"'):
+        storing.store([flipped], ["one:grows"])
+    assert notebook.read_bytes() == before
+
+
 def test_numbers_that_stay_in_their_interval_are_told_and_stored(book, capsys):
     storing.store([executed(book, judged())])
     capsys.readouterr()
-    assert storing.store([executed(book, judged(estimate=0.55), "4\n")])
+    assert storing.store([executed(book, judged(estimate=0.55), printed="4\n")])
     told = capsys.readouterr().out
     assert "moved within its interval" in told and "| one, cell 2 | 3 | 4 | prints otherwise |" in told
