@@ -139,8 +139,12 @@ COMMAND = "from kbe.book import executing, executions; executing.execute(executi
 
 
 def started(root):
+    def heed_interrupts():
+        """What was started in the background ignores them, and so would what it starts."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return subprocess.Popen([sys.executable, "-c", COMMAND], cwd=root, stderr=subprocess.PIPE, text=True,
-                            env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+                            env=os.environ | {"PYTHONPATH": str(ROOT)}, preexec_fn=heed_interrupts)  # fmt: skip
 
 
 def until(happens, seconds=30):
@@ -166,7 +170,7 @@ def test_a_killed_command_leaves_no_half_notebook_and_no_process(book, how):
     command = started(book)
     until(lambda: (book / "pid").is_file() and (book / "pid").read_text())
     command.send_signal(how)
-    command.communicate()
+    command.communicate(timeout=60)
     kernel = int((book / "pid").read_text())
     until(lambda: not Path(f"/proc/{kernel}").exists() or "(zombie)" in Path(f"/proc/{kernel}/status").read_text())
     assert "one" not in kept(book)
