@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import optimize
 
 from kbe import checks
 
@@ -183,7 +183,8 @@ def _fit_law(law: str, time: np.ndarray, curve: np.ndarray, weighting: str) -> t
     rates = _candidates(clock)
     nearest = int(np.clip(np.argmin([error(rate) for rate in rates]), 1, len(rates) - 2))
     bounds = rates[nearest - 1], rates[nearest + 1]
-    rate = optimize.minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-9 * np.ptp(bounds)}).x
+    near = {"xatol": 1e-9 * np.ptp(bounds)}
+    rate = scipy.optimize.minimize_scalar(error, bounds=bounds, method="bounded", options=near).x
     return rate, *fitted(rate)
 
 
