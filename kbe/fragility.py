@@ -125,7 +125,7 @@ def boundary_distance(
         pieces = zip(*(values.split(max(1, ROWS // x.shape[1])) for values in (weights, points)), strict=True)
         return torch.cat([vmap(network.outputs)(*some)[..., 0] for some in pieces]) - level
 
-    with network.threads():
+    with network.threads(), torch.enable_grad():
         points = x.clone().requires_grad_()
         slope = torch.autograd.grad(outputs(weights, points).sum(), points)[0]
     with network.threads(), torch.no_grad():

@@ -218,8 +218,9 @@ class PureNetwork:
         """
         # Each input gets a copy of the weights to itself. `jacrev` would do the same, and load torch's compiler.
         own = weights[:, None].repeat(1, x.shape[1], 1).flatten(0, 1).requires_grad_()
-        outputs = vmap(lambda w, point: self.outputs(w, point[None])[0])(own, x.flatten(0, 1))
-        slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(1)]
+        with torch.enable_grad():  # whatever the caller has set
+            outputs = vmap(lambda w, point: self.outputs(w, point[None])[0])(own, x.flatten(0, 1))
+            slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(1)]
         return torch.stack(slopes, 1).unflatten(0, x.shape[:2]) * self.trained
 
 
