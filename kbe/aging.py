@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import optimize
+from numpy.typing import ArrayLike
 
 from kbe import checks
 
@@ -159,7 +160,8 @@ def _resampled(
     for _ in range(resamples if members > 1 else 0):
         drawn = generator.integers(0, members, members)
         rest = np.setdiff1d(np.arange(members), drawn)
-        fits = [_fit_law(law, time, middle(values[drawn], axis=0), weighting) for law in CLOCKS]
+        curve = middle(values[drawn], axis=0)
+        fits = [_fit_law(law, time, curve, weighting) for law in CLOCKS]
         rates.append([rate for rate, _, _ in fits])
         if len(rest):
             unseen = middle(values[rest], axis=0)
@@ -171,20 +173,21 @@ def _fit_law(law: str, time: np.ndarray, curve: np.ndarray, weighting: str) -> t
     """Rate, decay from the first epoch on and profile then, of the law closest to a curve (epoch, distance)."""
     clock = CLOCKS[law](time) - CLOCKS[law](time)[0]
 
-    def fitted(rate: float) -> tuple[np.ndarray, np.ndarray]:
-        decay = np.exp(-rate * clock)
-        return decay, decay @ curve / (decay @ decay)
+    def fitted(rate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        decay = np.exp(-np.multiply.outer(rate, clock))
+        return decay, decay @ curve / np.vecdot(decay, decay)[..., None]
 
-    def error(rate: float) -> float:
+    def error(rate: ArrayLike) -> np.ndarray:
         return _error(curve, *fitted(rate), weighting)
 
     if not clock.any():
         return 0.0, *fitted(0.0)
     rates = _candidates(clock)
-    nearest = int(np.clip(np.argmin([error(rate) for rate in rates]), 1, len(rates) - 2))
+    nearest = int(np.clip(np.argmin(error(rates)), 1, len(rates) - 2))
     bounds = rates[nearest - 1], rates[nearest + 1]
-    rate = optimize.minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-9 * np.ptp(bounds)}).x
-    return rate, *fitted(rate)
+    near = {"xatol": 1e-9 * np.ptp(bounds)}
+    rate = scipy.optimize.minimize_scalar(error, bounds=bounds, method="bounded", options=near).x
+    return float(rate), *fitted(rate)
 
 
 def _candidates(clock: np.ndarray) -> np.ndarray:
@@ -193,9 +196,9 @@ def _candidates(clock: np.ndarray) -> np.ndarray:
     return np.concatenate([-np.geomspace(growth, slow, 25), [0.0], np.geomspace(slow, decay, 50)])
 
 
-def _error(curve: np.ndarray, decay: np.ndarray, shape: np.ndarray, weighting: str) -> float:
-    """Squared error of decay times shape, as a share of the squared response."""
-    missed, size = ((curve - np.outer(decay, shape)) ** 2).sum(0), (curve**2).sum(0)
+def _error(curve: np.ndarray, decay: np.ndarray, shape: np.ndarray, weighting: str) -> np.ndarray:
+    """Squared error of decay times shape, as a share of the squared response; for many rates at once, or for one."""
+    missed, size = ((curve - decay[..., None] * shape[..., None, :]) ** 2).sum(-2), (curve**2).sum(0)
     if weighting == "absolute":
-        return float(missed.sum() / size.sum())
-    return float(np.mean(missed[size > 0] / size[size > 0]))
+        return missed.sum(-1) / size.sum()
+    return (missed[..., size > 0] / size[size > 0]).mean(-1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from kbe import checks
 
@@ -34,7 +34,7 @@ def partial_rank_correlation(first: ArrayLike, second: ArrayLike, *controls: Arr
     rows = [checks.array(f"argument {k}", row, 1, finite=False) for k, row in enumerate((first, second, *controls))]
     checks.same_shape(**{f"argument {k}": row for k, row in enumerate(rows)})
     values = np.stack(rows)
-    ranks = stats.rankdata(values[:, np.isfinite(values).all(0)], axis=1)
+    ranks = scipy.stats.rankdata(values[:, np.isfinite(values).all(0)], axis=1)
     if ranks.shape[1] < len(rows) + 1:
         return np.nan
     ranks -= ranks.mean(1, keepdims=True)

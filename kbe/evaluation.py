@@ -13,7 +13,7 @@ from torch.func import vmap
 from kbe import checks
 from kbe.functional import PureNetwork, slices
 
-_ROWS = 1 << 17  # inputs at once, so that memory stays small
+ROWS = 1 << 13  # inputs at once, so that hidden layers stay in the cache
 
 
 def outputs_at(
@@ -50,6 +50,6 @@ def outputs_at(
     owner = torch.arange(members).repeat_interleave(epochs)
     with torch.no_grad(), pure.threads():
         pieces = [
-            vmap(pure.outputs)(flat[some], x[owner[some]]) for some in slices(len(flat), max(1, _ROWS // x.shape[1]))
+            vmap(pure.outputs)(flat[some], x[owner[some]]) for some in slices(len(flat), max(1, ROWS // x.shape[1]))
         ]
     return torch.cat(pieces).unflatten(0, (members, epochs)).numpy()

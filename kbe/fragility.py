@@ -7,9 +7,10 @@ import torch
 import xarray as xr
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import grad, vmap
+from torch.func import vmap
 
 from kbe import checks, encoding, feature_space, one_hidden_layer
+from kbe.evaluation import ROWS
 from kbe.functional import PureNetwork
 from kbe.networks import BitNetwork
 
@@ -120,25 +121,26 @@ def boundary_distance(
     if network.heads(x) != 1:
         raise ValueError(f"module has {network.heads(x)} outputs: the boundary of one is looked for.")
 
-    def one(w: Tensor, point: Tensor) -> Tensor:
-        return network.outputs(w, point[None])[0, 0]
+    def outputs(weights: Tensor, points: Tensor) -> Tensor:
+        pieces = zip(*(values.split(max(1, ROWS // x.shape[1])) for values in (weights, points)), strict=True)
+        return torch.cat([vmap(network.outputs)(*some)[..., 0] for some in pieces]) - level
 
-    def outputs(points: Tensor) -> Tensor:
-        with torch.no_grad():
-            return vmap(network.outputs)(weights, points)[..., 0] - level
-
-    with network.threads():
-        here = outputs(x)
-        slope = vmap(vmap(grad(one, 1), (None, 0)))(weights, x)
+    with network.threads(), torch.enable_grad():
+        points = x.clone().requires_grad_()
+        slope = torch.autograd.grad(outputs(weights, points).sum(), points)[0]
+    with network.threads(), torch.no_grad():
+        here = outputs(weights, x)
         way = -torch.sign(here)[..., None] * slope / slope.norm(dim=-1, keepdim=True)
-        grid = torch.linspace(0, limit, steps + 1, dtype=here.dtype)[1:, None, None]
-        along = outputs((x[:, None] + grid * way[:, None]).flatten(1, 2)).unflatten(1, (steps, -1)) * here[:, None]
-        first = (along <= 0).double().argmax(1)
-        beyond = torch.where((along <= 0).any(1), grid[first, 0, 0], np.inf)
-        low, high = beyond - limit / steps, beyond
+        high = torch.full_like(here, np.inf)
+        for reach in torch.linspace(0, limit, steps + 1, dtype=here.dtype)[1:]:
+            left = high.isinf().any(1)  # the members with an input that has crossed nothing yet
+            if left.any():
+                crossed = outputs(weights[left], x[left] + reach * way[left]) * here[left] <= 0
+                high[left] = torch.where(crossed, high[left].clamp(max=reach), high[left])
+        low = high - limit / steps
         for _ in range(halvings):
             middle = (low + high) / 2
-            crossed = outputs(x + torch.where(middle.isfinite(), middle, 0.0)[..., None] * way) * here <= 0
+            crossed = outputs(weights, x + torch.where(middle.isfinite(), middle, 0.0)[..., None] * way) * here <= 0
             low, high = torch.where(crossed, low, middle), torch.where(crossed, middle, high)
     return torch.where(here.isfinite(), torch.where(here == 0, 0.0, high), np.nan).numpy()
 
@@ -175,14 +177,15 @@ def in_training(module: BitNetwork, run: xr.Dataset, *, centred: bool = True) ->
         raise ValueError("module must be a BitNetwork with one hidden layer that sees the whole input, and one head.")
     names = {"activation": module.activation, "mean": module.head_activations[0]}
     inputs, rows = encoding.all_inputs(module.bits), []
-    for member in range(run.sizes["member"]):  # one by one: the features of all members at once take much memory
-        weights, x = run.parameters.values[member], run.x.values[member]
-        finite = np.isfinite(weights).all(-1)
-        weights = np.where(finite[:, None], weights, 0.0)
+    finite = np.isfinite(run.parameters.values).all(-1)
+    every = np.where(finite[..., None], run.parameters.values, 0.0)
+    points = np.repeat(run.x.values, finite.shape[1], 0)
+    distances = boundary_distance(module, every.reshape(len(points), -1), points).reshape(*finite.shape, -1)
+    # one by one: the features of all members at once take much memory
+    for weights, x, distance in zip(every, run.x.values, distances, strict=True):
         outputs = one_hidden_layer.outputs(weights, inputs, **names)
         features = one_hidden_layer.features(weights, inputs, module.activation)
         own = (x @ 2.0 ** np.arange(module.bits - 1, -1, -1)).astype(int)
-        distance = boundary_distance(module, weights, np.repeat(x[None], len(weights), 0))
         found = {
             "dimension": feature_space.participation_ratio(features, centred=centred),
             "rank": feature_space.effective_rank(features, centred=centred),
@@ -191,9 +194,10 @@ def in_training(module: BitNetwork, run: xr.Dataset, *, centred: bool = True) ->
             "flip_response": flip_response(outputs)[:, own].mean(-1),
             "distance": np.median(distance, -1),
         }
-        rows.append({name: np.where(finite, value, np.nan) for name, value in found.items()})
-    stacked = {name: (("member", "epoch"), np.stack([row[name] for row in rows])) for name in rows[0]}
-    return xr.Dataset(stacked, coords={"epoch": run.epoch}).assign(loss=run.loss)
+        rows.append(found)
+    stacked = {name: np.where(finite, np.stack([row[name] for row in rows]), np.nan) for name in rows[0]}
+    variables = {name: (("member", "epoch"), values) for name, values in stacked.items()}
+    return xr.Dataset(variables, coords={"epoch": run.epoch}).assign(loss=run.loss)
 
 
 def _outputs_and_neighbours(outputs: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vmap
+from torch.func import functional_call, vmap
 from torch.nn.utils import parameters_to_vector
 
 from kbe import checks
@@ -216,8 +216,12 @@ class PureNetwork:
         Tensor, shape (members, n, heads, parameters)
             The derivatives.
         """
-        one = jacrev(lambda w, point: self.outputs(w, point[None])[0])
-        return vmap(vmap(one, (None, 0)))(weights, x).detach() * self.trained
+        # Each input gets a copy of the weights to itself. `jacrev` would do the same, and load torch's compiler.
+        own = weights[:, None].repeat(1, x.shape[1], 1).flatten(0, 1).requires_grad_()
+        with torch.enable_grad():  # whatever the caller has set
+            outputs = vmap(lambda w, point: self.outputs(w, point[None])[0])(own, x.flatten(0, 1))
+            slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(1)]
+        return torch.stack(slopes, 1).unflatten(0, x.shape[:2]) * self.trained
 
 
 def slices(length: int, size: int) -> Iterator[slice]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import optimize
 
 from kbe import checks
 
@@ -121,7 +121,7 @@ def expand_kernel(distance: np.ndarray, kernel: np.ndarray, scales: np.ndarray) 
     scales = _non_negative("scales", scales, 1)
     checks.same_shape(distance=distance, kernel=kernel)
     basis = np.exp(-distance.reshape(-1, 1) * scales)
-    weights, _ = optimize.nnls(basis, kernel.ravel())
+    weights, _ = scipy.optimize.nnls(basis, kernel.ravel())
     error = basis @ weights - kernel.ravel()
     return xr.Dataset(
         {

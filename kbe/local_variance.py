@@ -7,8 +7,8 @@ f_T goes through the targets. Here are what theory expects of it, its parts, and
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from kbe import checks, dynamics
 
@@ -134,7 +134,7 @@ def scores(estimate: np.ndarray, variance: np.ndarray) -> xr.Dataset:
     around_e, around_v = e - e.mean(-1, keepdims=True), v - v.mean(-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {
-            "rank": _correlation(stats.rankdata(e, axis=-1), stats.rankdata(v, axis=-1)),
+            "rank": _correlation(scipy.stats.rankdata(e, axis=-1), scipy.stats.rankdata(v, axis=-1)),
             "ratio": e.mean(-1) / v.mean(-1),
             "slope": (around_e * around_v).sum(-1) / (around_v**2).sum(-1),
             "skill": 1 - ((e - v) ** 2).mean(-1) / v.var(-1),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from kbe import checks, encoding, kernels, spectra
 
@@ -199,7 +199,7 @@ def rank_correlation(values: np.ndarray) -> float:
     values = checks.array("values", values, 1, finite=False)
     if len(values) < 3 or not np.isfinite(values).all() or np.ptp(values) == 0:
         return float("nan")
-    return float(stats.spearmanr(np.arange(len(values)), values).statistic)
+    return float(scipy.stats.spearmanr(np.arange(len(values)), values).statistic)
 
 
 def _draw(points: int, seed: int, member: int) -> np.ndarray:

@@ -7,9 +7,9 @@ close to the exponential of equation 16, and that training leaves it almost cons
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from kbe import checks
 
@@ -193,7 +193,7 @@ def _fit_exponential(distance: np.ndarray, mean: np.ndarray, weights: np.ndarray
         return (np.nan,) * 4
     span = distance[-1] - distance[0]
     try:
-        (amplitude, rate), covariance = optimize.curve_fit(
+        (amplitude, rate), covariance = scipy.optimize.curve_fit(
             lambda d, a, b: a * np.exp(-b * d), distance, mean / size, (mean[0] / size, 1 / span), weights**-0.5
         )
     except RuntimeError:  # scipy found no minimum within its steps

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import jacrev
+from torch.func import grad, jacrev
 
 from kbe import checks, losses
 from kbe.functional import PureNetwork
@@ -67,7 +67,7 @@ def sharpness(
         return reduce(loss(network.outputs(w, x), y))
 
     # Member by member: a Hessian over stacked members is far slower than one after the other.
-    hessian = jacrev(jacrev(total))
+    hessian = jacrev(grad(total))
     with network.threads():
         return np.array([_largest(hessian, *member) for member in zip(weights, inputs, targets, strict=True)])
 

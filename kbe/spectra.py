@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import linalg, optimize, special, stats
 
 from kbe import checks
 
@@ -28,7 +28,7 @@ def spectrum(gram: np.ndarray) -> xr.Dataset:
         If the matrix is not one square, symmetric, finite matrix.
     """
     checks.array("gram", gram, 2)
-    values, vectors = linalg.eigh(checks.symmetric("gram", gram))
+    values, vectors = scipy.linalg.eigh(checks.symmetric("gram", gram))
     values, vectors = values[::-1], vectors.T[::-1]
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1, keepdims=True), 1)
     return xr.Dataset(
@@ -110,11 +110,9 @@ def hypercube_spectrum(bits: int, scale: float) -> xr.Dataset:
     order = np.arange(checks.integer("bits", bits, 1, 20) + 1)
     weight = np.exp(-checks.number("scale", scale, 0))
     values = (1 + weight) ** (bits - order) * (1 - weight) ** order
-    return xr.Dataset(
-        {"eigenvalue": ("order", values), "multiplicity": ("order", special.comb(bits, order).round().astype(int))},
-        coords={"order": order},
-        attrs={"bits": bits, "scale": float(scale)},
-    )
+    count = scipy.special.comb(bits, order).round().astype(int)
+    variables = {"eigenvalue": ("order", values), "multiplicity": ("order", count)}
+    return xr.Dataset(variables, coords={"order": order}, attrs={"bits": bits, "scale": float(scale)})
 
 
 def walsh_functions(bits: int) -> xr.Dataset:
@@ -172,7 +170,7 @@ def power_law_exponent(eigenvalues: np.ndarray, first: int, last: int) -> xr.Dat
     if chosen.min() <= 0:
         raise ValueError(f"eigenvalues holds {chosen.min():g} between the ranks: all there must be greater than 0.")
     rank, value = np.log(np.arange(first, last + 1)), np.log(chosen)
-    fit = stats.linregress(rank, value)
+    fit = scipy.stats.linregress(rank, value)
     rms = np.sqrt(np.mean((value - fit.intercept - fit.slope * rank) ** 2))
     return xr.Dataset(
         {"exponent": fit.slope, "standard_error": fit.stderr, "log_rms": rms}, attrs={"first": first, "last": last}
@@ -247,4 +245,4 @@ def _line_waves(frequency: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _line_frequency(scale: float, mode: int) -> float:
     low, high = (mode - 1) * np.pi, mode * np.pi
-    return optimize.brentq(lambda w: w + 2 * np.arctan(w / scale) - high, low, high, xtol=1e-13)
+    return scipy.optimize.brentq(lambda w: w + 2 * np.arctan(w / scale) - high, low, high, xtol=1e-13)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from kbe import checks
 from kbe.resampling import bootstrap as bootstrap
@@ -125,7 +125,7 @@ def rank_correlation(values: xr.DataArray, dim: str) -> xr.DataArray:
     if not isinstance(dim, str) or dim not in getattr(values, "dims", ()):
         raise ValueError(f"values has no dimension {checks.shown(dim)}: it must be a DataArray along it.")
     ordered = values.transpose(..., dim)
-    ranks = stats.rankdata(np.nan_to_num(ordered.values, nan=np.inf, posinf=np.inf), axis=-1)
+    ranks = scipy.stats.rankdata(np.nan_to_num(ordered.values, nan=np.inf, posinf=np.inf), axis=-1)
     ranks -= ranks.mean(-1, keepdims=True)
     place = np.arange(ranks.shape[-1]) - (ranks.shape[-1] - 1) / 2
     scale = np.sqrt((ranks**2).sum(-1) * (place**2).sum())
@@ -195,7 +195,7 @@ def onset_interval(onset: xr.DataArray, confidence: float = 0.95) -> xr.Dataset:
     ranked = ordered.drop_vars("member", errors="ignore").copy(data=np.sort(ordered.values, -1))
     members = onset.sizes["member"]
     # how many of the members lie below the true median is a fair coin tossed once for each
-    below, above = stats.binom.ppf([0.5 - confidence / 2, 0.5 + confidence / 2], members, 0.5)
+    below, above = scipy.stats.binom.ppf([0.5 - confidence / 2, 0.5 + confidence / 2], members, 0.5)
     places = {"median": (members - 1) // 2, "low": max(int(below) - 1, 0), "high": min(int(above), members - 1)}
     return xr.Dataset({name: ranked.isel(member=place) for name, place in places.items()})
 

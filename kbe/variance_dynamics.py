@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import integrate
 
 from kbe import checks
 from kbe.heads import head_pair, pulls, variance_loss
@@ -92,7 +92,7 @@ def variance_flow(
 
     above_floor.terminal, above_floor.direction = True, -1  # type: ignore[attr-defined]
     with np.errstate(all="ignore"):
-        solution = integrate.solve_ivp(
+        solution = scipy.integrate.solve_ivp(
             rate,
             (0.0, times[-1]),
             state.ravel(),

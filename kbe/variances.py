@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 from tqdm.auto import tqdm
 
 from kbe import checks, encoding, ensemble
@@ -102,7 +102,7 @@ def fraction_unstable(onset: xr.DataArray, epochs: Sequence[float], confidence: 
     checks.number("confidence", confidence, above=0, high=0.9999)
     fallen = unstable(onset, epochs)
     members, count = fallen.sizes["member"], fallen.sum("member")
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = special.ndtri(0.5 + confidence / 2)
     centre = (count + z**2 / 2) / (members + z**2)
     half = z / (members + z**2) * np.sqrt(count * (members - count) / members + z**2 / 4)
     low, high = (centre - half).clip(0, 1), (centre + half).clip(0, 1)  # rounding leads beyond

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from kbe import checks
 
@@ -170,5 +170,5 @@ def step_limit(loss: Callable, share: float = 0.5) -> float:
 
     if excess(-FAR) >= 0 or excess(FAR) <= 0:
         raise ValueError(f"share is {share}: the pull of this loss never takes that value.")
-    rest, step = float(optimize.brentq(excess, -FAR, FAR, xtol=1e-12)), 1e-4
+    rest, step = float(scipy.optimize.brentq(excess, -FAR, FAR, xtol=1e-12)), 1e-4
     return 2 * 2 * step / (excess(rest + step) - excess(rest - step))

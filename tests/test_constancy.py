@@ -37,7 +37,7 @@ def train(network, **settings):
 
 
 def test_eq13_constant_kernel_prediction_of_a_linear_model_is_exact_to_the_order_of_the_step():
-    rates = np.array([0.08, 0.04, 0.02, 0.01])
+    rates = np.array([0.08, 0.04, 0.02])
     errors = []
     for rate in rates:
         epochs = round(4 / rate)

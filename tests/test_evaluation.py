@@ -26,7 +26,7 @@ def test_at_the_data_they_are_the_recorded_outputs(run):
 
 @pytest.mark.parametrize("rows", [1, 16, 1000])
 def test_elsewhere_they_are_the_modules_own_and_pieces_do_not_matter(run, rows, monkeypatch):
-    monkeypatch.setattr(evaluation, "_ROWS", rows)
+    monkeypatch.setattr(evaluation, "ROWS", rows)
     strings = encoding.all_inputs(4)
     found = evaluation.outputs_at(NETWORK, run.parameters.values, strings)
     assert found.shape == (3, 2, 16, 2)

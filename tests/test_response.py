@@ -145,6 +145,13 @@ def test_eq3_ensemble_is_each_member_alone(block):
         np.testing.assert_allclose(theta[member], neural_tangent_kernel(module, x, x[:3]), atol=1e-14)
 
 
+def test_eq3_a_caller_that_records_no_gradients_gets_the_same():
+    module, x = small_network(), all_inputs(4)[:3]
+    with torch.no_grad():
+        theta = neural_tangent_kernel(module, x)
+    assert np.array_equal(theta, neural_tangent_kernel(module, x))
+
+
 def test_eq3_members_with_inputs_of_their_own():
     module, data = small_network(), random_encoding(5, bits=4, members=3)["x"].to_numpy()
     flat = np.random.default_rng(0).normal(size=(3, sum(p.numel() for p in module.parameters())))

@@ -57,7 +57,7 @@ def test_classical_bound_parts_stable_from_unstable_steps_at_rest(share, grows):
     )
     rate = share * 2 / float(sharpness(nn.Linear(2, 1, bias=False), [truth], x, x @ truth, losses.squared_error)[0])
     run = ensemble.train(
-        lambda: nn.Linear(2, 1, bias=False), data, losses.squared_error, learning_rate=rate, epochs=400, jump=1e300
+        lambda: nn.Linear(2, 1, bias=False), data, losses.squared_error, learning_rate=rate, epochs=100, jump=1e300
     )
     assert (float(run.loss[0, -1]) > float(run.loss[0, 0])) is grows
 

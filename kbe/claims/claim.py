@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from kbe import checks
 from kbe.claims.shares import fraction_interval
+from kbe.resampling import bootstrap
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 LONGEST_NAME = 40
@@ -132,25 +132,14 @@ class Claim:
             If an argument is out of range.
         """
         samples = np.atleast_1d(checks.array("samples", samples, finite=False, empty=True))
-        checks.integer("seed", seed, 0)
-        checks.integer("resamples", resamples, 1)
-        checks.number("confidence", confidence, high=1 - 1e-9, above=0)
         if not callable(statistic):
             raise ValueError(f"statistic is {checks.shown(statistic)}: it must be a function of the samples.")
         finite = np.isfinite(samples).all(tuple(range(1, samples.ndim)))
         kept = samples[finite]
         if len(kept) < 2:  # nothing to draw from: one member has no interval
             return self.judge_value(math.nan, (math.nan, math.nan), len(kept), left_out=len(samples) - len(kept))
-        interval = stats.bootstrap(
-            (np.arange(len(kept)),),
-            lambda drawn: statistic(kept[drawn]),
-            n_resamples=resamples,
-            confidence_level=confidence,
-            method="percentile",
-            vectorized=False,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        return self.judge_value(statistic(kept), interval, len(kept), left_out=len(samples) - len(kept))
+        found = bootstrap(kept, statistic, resamples=resamples, confidence=confidence, seed=seed)
+        return self.judge_value(found.estimate, (found.low, found.high), len(kept), left_out=len(samples) - len(kept))
 
     def judge_share(self, members: ArrayLike, confidence: float = 0.95) -> Judged:
         """Measure the share of members of which something is true, with Wilson's interval.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scipy import stats
+import math
+
+from scipy import special
 
 from kbe import checks
 
@@ -32,5 +34,7 @@ def fraction_interval(successes: int, total: int, confidence: float = 0.95) -> t
     checks.integer("total", total, 1)
     checks.integer("successes", successes, 0, total)
     checks.number("confidence", confidence, high=1 - 1e-9, above=0)
-    interval = stats.binomtest(int(successes), int(total)).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    share, z = successes / total, float(special.ndtri(0.5 + confidence / 2))
+    middle = (2 * total * share + z**2) / (2 * (total + z**2))
+    half = z / (2 * (total + z**2)) * math.sqrt(4 * total * share * (1 - share) + z**2)
+    return 0.0 if successes == 0 else middle - half, 1.0 if successes == total else middle + half

@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from cycler import cycler
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kbe import checks
@@ -35,6 +36,7 @@ STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 _LAYOUT = {
     "figure.figsize": (WIDTH, 3.3),
+    "figure.dpi": PICTURE_DPI,
     "figure.constrained_layout.use": True,
     "font.size": 11,
     "axes.titlesize": 11,
@@ -160,7 +162,7 @@ def _picture(draw: Callable[..., Figure], mode: str, *data: Any, **options: Any)
         figure = draw(*data, **options)
         try:
             file = io.BytesIO()
-            figure.savefig(file, format="png", dpi=PICTURE_DPI)
+            FigureCanvasAgg(figure).print_png(file)  # `savefig` would draw twice, once for the layout alone
         finally:
             plt.close(figure)
     return file.getvalue()
