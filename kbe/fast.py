@@ -112,6 +112,8 @@ class FastTrainer:
                                     for _ in range(2))  # fmt: skip
         values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], members)
         self._hidden[:, : len(values)] = self._in_lanes(values.T)
+        # what the activations take is rounded nowhere: a place of its own only in single precision
+        self._sums = self._hidden if self._dtype == np.float64 else np.zeros(self._hidden.shape)
         self._gradient, self._nodes = (
             self._zeros(self._weights.shape[1]),
             self._zeros(len(graph.pairs) + len(graph.sums)),
@@ -119,7 +121,7 @@ class FastTrainer:
         self._outputs, self._before, self._slopes = (self._zeros(self._heads * len(graph.rows)) for _ in range(3))
         self._onset = np.full((self._blocks, WIDTH), -1, np.int64)
         for block in range(self._blocks):
-            lanes.forward(self._network, *(a[block] for a in (self._weights, self._hidden, self._nodes, self._outputs)))
+            lanes.forward(self._network, *(a[block] for a in (self._weights, self._sums, self._hidden, self._nodes, self._outputs)))
 
     def _zeros(self, rows: int) -> np.ndarray:
         """Zeros in the lanes' layout, on the boundaries of cache lines: a row across two costs twice."""
@@ -147,7 +149,7 @@ class FastTrainer:
         epochs : int
             Steps of full-batch gradient descent.
         """
-        arrays = (self._target, self._share, self._weights, self._gradient, self._hidden, self._back, self._nodes,
+        arrays = (self._target, self._share, self._weights, self._gradient, self._sums, self._hidden, self._back, self._nodes,
                   self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
 
         def train(block: int, start: int, stop: int, first_half: Future | None = None) -> None:
@@ -197,20 +199,20 @@ class FastTrainer:
 
 def _network(module: BitNetwork, graph: WindowGraph) -> tuple:
     """What `kbe.lanes` must know of the architecture: table of layers, parents, activation, heads."""
-    table, unit, weight = [], 0, 0
+    table, sources, below, unit, weight = [], [], 0, 0, 0
     row = len(graph.values) + 1  # after each layer stands one unit of zeros, the padding
     for number, parents in enumerate(graph.parents):
         inputs, outputs = module.channels if number else 1, module.channels
         table.append((len(parents), inputs, outputs, unit, row, weight))
-        unit += len(parents)
+        sources.append(below + parents * inputs)
+        below, unit = row, unit + len(parents)
         row += (len(parents) + 1) * outputs
         weight += outputs * (inputs * parents.shape[1] + 1)
     kinds = np.array([_ACTIVATIONS[name] for name in module.head_activations])
     floors = np.where(np.arange(len(kinds)) == 1, module.sigma_floor, 0.0)
     read_out = (np.ascontiguousarray(nodes, np.int64) for nodes in (graph.pairs, graph.sums, graph.rows))
-    parents = np.ascontiguousarray(np.concatenate(graph.parents), np.int64)
     heads = (module.positions, *read_out, kinds, floors)
-    return np.array(table, np.int64), parents, _ACTIVATIONS[module.activation], weight, heads
+    return np.array(table, np.int64), np.concatenate(sources).astype(np.int64), _ACTIVATIONS[module.activation], weight, heads
 
 
 def _graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple[WindowGraph, np.ndarray]:

@@ -17,10 +17,26 @@ import numpy as np
 from numba import njit
 
 from kbe.lane_losses import loss_slopes
-from kbe.simd import WIDTH, add_to, exponential, lane, load, magnitude, store, where_equal, where_greater, with_lane
+from kbe.simd import (
+    WIDTH,
+    add_to,
+    as_held,
+    exponential,
+    exponential_within,
+    lane,
+    load,
+    magnitude,
+    store,
+    where_at_most,
+    where_equal,
+    where_greater,
+    with_lane,
+)
 
 UNITS, INPUTS, OUTPUTS, FIRST_UNIT, FIRST_ROW, FIRST_WEIGHT = range(6)
 ELU, RELU, TANH, SIGMOID, LINEAR, SOFTPLUS, EXPONENTIAL = range(7)
+
+AT_ONCE = 16  # units whose slopes stay in the processor's nearest memory
 
 compiled = njit(cache=True, error_model="numpy")
 threadable = njit(cache=True, error_model="numpy", nogil=True)
@@ -33,8 +49,8 @@ threadable = njit(cache=True, error_model="numpy", nogil=True)
 def activate(z, kind):
     """R of Eq. (10) and (11)."""
     if kind == ELU:
-        bent = where_greater(0.0, z, z, 0.0)
-        return where_greater(z, 0.0, z, where_equal(z, z, exponential(bent) - 1.0, z))
+        bent = where_greater(0.0, z, z, 0.0)  # exp(-708) - 1 is -1, as beyond
+        return where_at_most(z, 0.0, exponential_within(where_greater(bent, -708.0, bent, -708.0)) - 1.0, z)
     if kind == SIGMOID:
         return 1.0 / (1.0 + exponential(0.0 - z))
     if kind == RELU:
@@ -73,20 +89,44 @@ def slope(value, kind):
 
 
 @compiled
-def convolve(layer, below, parents, weights, hidden, kind):
-    """A layer, h_k = R(b_k + sum_j c_jk(h_j)), Eq. (10); `below` is the first row under it."""
-    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], parents.shape[1]
-    first_bias = layer[FIRST_WEIGHT] + outputs * inputs * taps
-    for unit in range(layer[UNITS]):
-        for k in range(outputs):
-            z = load(weights, first_bias + k)
-            weight = layer[FIRST_WEIGHT] + k * inputs * taps
+def convolve(layer, sources, weights, hidden, sums):
+    """What a layer's activations take, b_k + sum_j c_jk(h_j), Eq. (10)."""
+    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
+    first_bias, last = layer[FIRST_WEIGHT] + outputs * inputs * taps, layer[UNITS] - 1
+    for unit in range(0, layer[UNITS], 2):  # two units and three channels at a time: what is loaded serves more than once
+        other = min(unit + 1, last)
+        u, v = layer[FIRST_UNIT] + unit, layer[FIRST_UNIT] + other
+        row_u, row_v = layer[FIRST_ROW] + unit * outputs, layer[FIRST_ROW] + other * outputs
+        for k in range(0, outputs, 3):
+            l, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
+            uk, ul, um = load(weights, first_bias + k), load(weights, first_bias + l), load(weights, first_bias + m)
+            vk, vl, vm = uk, ul, um
+            at_k = layer[FIRST_WEIGHT] + k * inputs * taps
+            at_l, at_m = at_k + (l - k) * inputs * taps, at_k + (m - k) * inputs * taps
             for j in range(inputs):
                 for tap in range(taps):
-                    source = below + parents[layer[FIRST_UNIT] + unit, tap] * inputs + j
-                    z = z + load(weights, weight + tap) * load(hidden, source)
-                weight += taps
-            store(hidden, layer[FIRST_ROW] + unit * outputs + k, activate(z, kind))
+                    hu, hv = load(hidden, sources[u, tap] + j), load(hidden, sources[v, tap] + j)
+                    weight = j * taps + tap
+                    w = load(weights, at_k + weight)
+                    uk, vk = uk + w * hu, vk + w * hv
+                    w = load(weights, at_l + weight)
+                    ul, vl = ul + w * hu, vl + w * hv
+                    w = load(weights, at_m + weight)
+                    um, vm = um + w * hu, vm + w * hv
+            store(sums, row_u + k, uk)
+            store(sums, row_u + l, ul)
+            store(sums, row_u + m, um)
+            store(sums, row_v + k, vk)
+            store(sums, row_v + l, vl)
+            store(sums, row_v + m, vm)
+
+
+@compiled
+def activate_layer(layer, sums, kind, hidden):
+    """A layer's outputs, R of what was summed, Eq. (10)."""
+    first = layer[FIRST_ROW]
+    for row in range(first, first + layer[UNITS] * layer[OUTPUTS]):
+        store(hidden, row, activate(load(sums, row), kind))
 
 
 @compiled
@@ -140,53 +180,113 @@ def back_through_heads(layer, heads, weights, first_weight, hidden, nodes, outpu
 
 
 @compiled
-def back_through_layer(layer, below, parents, weights, hidden, kind, gradient, back):
-    """From the slopes in a layer's outputs to its gradient and, above the input, the slopes in its inputs."""
-    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], parents.shape[1]
-    first_bias = layer[FIRST_WEIGHT] + outputs * inputs * taps
-    for unit in range(layer[UNITS]):
-        first_row = layer[FIRST_ROW] + unit * outputs
-        for k in range(outputs):
-            s = load(back, first_row + k) * slope(load(hidden, first_row + k), kind)
-            store(back, first_row + k, s)
-            add_to(gradient, first_bias + k, s)
+def back_through_activations(layer, start, stop, bias, hidden, kind, gradient, back):
+    """From the slopes in a layer's outputs to those in its sums, and to the gradient of its biases."""
+    outputs = layer[OUTPUTS]
+    for k in range(outputs):
+        total = load(gradient, bias + k)
+        for row in range(layer[FIRST_ROW] + start * outputs + k, layer[FIRST_ROW] + stop * outputs + k, outputs):
+            s = load(back, row) * slope(load(hidden, row), kind)
+            store(back, row, s)
+            total = as_held(gradient, total + s)
+        store(gradient, bias + k, total)
+
+
+@compiled
+def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
+    """From the slopes in a layer's sums to its gradient: three channels and three taps at a time."""
+    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
+    for k in range(0, outputs, 3):
+        l, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
+        for j in range(inputs):
+            for tap in range(0, taps, 3):
+                second, third = min(tap + 1, taps - 1), min(tap + 2, taps - 1)
+                at_k = layer[FIRST_WEIGHT] + (k * inputs + j) * taps
+                at_l, at_m = at_k + (l - k) * inputs * taps, at_k + (m - k) * inputs * taps
+                k1, k2, k3 = load(gradient, at_k + tap), load(gradient, at_k + second), load(gradient, at_k + third)
+                l1, l2, l3 = load(gradient, at_l + tap), load(gradient, at_l + second), load(gradient, at_l + third)
+                m1, m2, m3 = load(gradient, at_m + tap), load(gradient, at_m + second), load(gradient, at_m + third)
+                for unit in range(start, stop):
+                    row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
+                    h1, h2 = load(hidden, sources[u, tap] + j), load(hidden, sources[u, second] + j)
+                    h3 = load(hidden, sources[u, third] + j)
+                    s = load(back, row + k)
+                    k1, k2 = as_held(gradient, k1 + s * h1), as_held(gradient, k2 + s * h2)
+                    k3 = as_held(gradient, k3 + s * h3)
+                    s = load(back, row + l)
+                    l1, l2 = as_held(gradient, l1 + s * h1), as_held(gradient, l2 + s * h2)
+                    l3 = as_held(gradient, l3 + s * h3)
+                    s = load(back, row + m)
+                    m1, m2 = as_held(gradient, m1 + s * h1), as_held(gradient, m2 + s * h2)
+                    m3 = as_held(gradient, m3 + s * h3)
+                store(gradient, at_k + tap, k1)
+                store(gradient, at_k + second, k2)
+                store(gradient, at_k + third, k3)
+                store(gradient, at_l + tap, l1)
+                store(gradient, at_l + second, l2)
+                store(gradient, at_l + third, l3)
+                store(gradient, at_m + tap, m1)
+                store(gradient, at_m + second, m2)
+                store(gradient, at_m + third, m3)
+
+
+@compiled
+def input_slopes(layer, start, stop, sources, weights, back):
+    """From the slopes in a layer's sums to those in its inputs: three inputs at a time."""
+    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
+    for unit in range(start, stop):
+        row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
         for tap in range(taps):
-            source = below + parents[layer[FIRST_UNIT] + unit, tap] * inputs
-            for j in range(inputs):
-                h, total = load(hidden, source + j), load(back, source + j)
-                weight = layer[FIRST_WEIGHT] + j * taps + tap
+            for i in range(0, inputs, 3):
+                j, l = min(i + 1, inputs - 1), min(i + 2, inputs - 1)
+                source = sources[u, tap]
+                ti, tj, tl = load(back, source + i), load(back, source + j), load(back, source + l)
+                weight = layer[FIRST_WEIGHT] + tap
                 for k in range(outputs):
-                    s = load(back, first_row + k)
-                    add_to(gradient, weight, s * h)
-                    total = total + s * load(weights, weight)
+                    s = load(back, row + k)
+                    ti = ti + s * load(weights, weight + i * taps)
+                    tj = tj + s * load(weights, weight + j * taps)
+                    tl = tl + s * load(weights, weight + l * taps)
                     weight += inputs * taps
-                store(back, source + j, total)
+                store(back, source + i, ti)
+                store(back, source + j, tj)
+                store(back, source + l, tl)
+
+
+@compiled
+def back_through_layer(layer, first, sources, weights, hidden, kind, gradient, back):
+    """From the slopes in a layer's outputs to its gradient and, unless it is the first, the slopes in its inputs."""
+    bias = layer[FIRST_WEIGHT] + layer[OUTPUTS] * layer[INPUTS] * sources.shape[1]
+    for start in range(0, layer[UNITS], AT_ONCE):
+        stop = min(start + AT_ONCE, layer[UNITS])
+        back_through_activations(layer, start, stop, bias, hidden, kind, gradient, back)
+        weight_slopes(layer, start, stop, sources, hidden, gradient, back)
+        if not first:
+            input_slopes(layer, start, stop, sources, weights, back)
 
 
 # --- the whole network, and a step of gradient descent
 
 
 @threadable
-def forward(network, weights, hidden, nodes, outputs):
+def forward(network, weights, sums, hidden, nodes, outputs):
     """All layers and heads, Eq. (9)."""
-    table, parents, kind, first_weight, heads = network
-    below = 0
+    table, sources, kind, first_weight, heads = network
     for number in range(table.shape[0]):
-        convolve(table[number], below, parents, weights, hidden, kind)
-        below = table[number, FIRST_ROW]
+        convolve(table[number], sources, weights, hidden, sums)
+        activate_layer(table[number], sums, kind, hidden)
     read_out(table[-1], heads, weights, first_weight, hidden, nodes, outputs)
 
 
 @compiled
 def backward(network, weights, hidden, nodes, outputs, slopes, gradient, back):
     """The gradient of the loss in all weights, from the slopes in the outputs."""
-    table, parents, kind, first_weight, heads = network
+    table, sources, kind, first_weight, heads = network
     gradient[:] = 0.0
     back[:] = 0.0
     back_through_heads(table[-1], heads, weights, first_weight, hidden, nodes, outputs, slopes, gradient, back)
     for number in range(table.shape[0] - 1, -1, -1):
-        below = table[number - 1, FIRST_ROW] if number > 0 else 0
-        back_through_layer(table[number], below, parents, weights, hidden, kind, gradient, back)
+        back_through_layer(table[number], number == 0, sources, weights, hidden, kind, gradient, back)
 
 
 @compiled
@@ -213,7 +313,7 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 
 @threadable
 def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, share,
-            weights, gradient, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
+            weights, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after."""
     rows = outputs.shape[0] // network[-1][-1].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
@@ -221,5 +321,5 @@ def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, 
         backward(network, weights, hidden, nodes, outputs, slopes, gradient, back)
         step(weights, gradient, learning_rate)
         before[:] = outputs
-        forward(network, weights, hidden, nodes, outputs)
+        forward(network, weights, sums, hidden, nodes, outputs)
         note_onsets(outputs, rows, before, share, jump, e, onset)

@@ -137,6 +137,7 @@ def _selector(condition: str, name: str, meaning: str) -> Any:
 
 
 where_greater = _selector(">", "where_greater", "Lane by lane: `yes` where x > y, else `no`.")
+where_at_most = _selector("<=", "where_at_most", "Lane by lane: `yes` where x <= y, else `no`.")
 where_equal = _selector("==", "where_equal", "Lane by lane: `yes` where x == y, else `no`; x == x says it is a number.")
 
 
@@ -175,6 +176,19 @@ def with_lane(typing_context, lanes, index, value):
     return LANES(lanes, index, types.float64), generate
 
 
+@intrinsic
+def as_held(typing_context, array, value):
+    """The lanes as they are once they are stored in an array: rounded, if it is float32."""
+
+    def generate(context, builder, sig, args):
+        lanes = _spread(context, builder, args[1], sig.args[1])
+        if sig.args[0].dtype.bitwidth == 64:
+            return lanes
+        return builder.fpext(builder.fptrunc(lanes, ir.VectorType(ir.FloatType(), WIDTH)), _VECTOR)
+
+    return LANES(array, value), generate
+
+
 @inlined
 def magnitude(x):
     """The magnitude, |x|; NaN stays."""
@@ -196,12 +210,11 @@ def power(x, exponent):
 
 
 @inlined
-def exponential(x):
-    """The exponential to rounding in every lane; beyond [-708, 709] it is 0 or infinity."""
+def exponential_within(bounded):
+    """The exponential to rounding in every lane, each within [-708, 709]."""
     # x = k log 2 + r with |r| <= log(2)/2: the Taylor polynomial of degree 13 gives exp(r) to
     # 2e-17, and 2^k is written into the exponent's bits.
     magic = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to a whole number
-    bounded = where_greater(x, -708.0, where_greater(709.0, x, x, 709.0), -708.0)
     shifted = bounded * 1.4426950408889634 + magic
     k = shifted - magic
     r = bounded - k * 0.693147180369123816490  # log 2 in two parts, the first with few bits
@@ -218,7 +231,13 @@ def exponential(x):
     p = p * r + 1.6666666666666666e-01
     p = p * r + 0.5
     p = r * r * p + r  # small beside the 1, so that its rounding is too
-    result = (p + 1.0) * power_of_two(shifted)
+    return (p + 1.0) * power_of_two(shifted)
+
+
+@inlined
+def exponential(x):
+    """The exponential to rounding in every lane; beyond [-708, 709] it is 0 or infinity."""
+    result = exponential_within(where_greater(x, -708.0, where_greater(709.0, x, x, 709.0), -708.0))
     result = where_greater(x, 709.0, math.inf, result)
     result = where_greater(-708.0, x, 0.0, result)
     return where_equal(x, x, result, x)
