@@ -15,7 +15,7 @@ import xarray as xr
 from kbe import windows
 
 SOURCE = Path(__file__).parent / "yardstick.c"
-OPTIONS = ["-std=gnu11", "-O3", "-march=native", "-funroll-loops", "-shared", "-fPIC"]
+OPTIONS = ["-std=gnu11", "-O3", "-march=native", "-fschedule-insns", "-shared", "-fPIC"]
 LANES, BITS, CHANNELS, LAYERS = 8, 8, 3, 3
 Pointer = ctypes.c_void_p
 

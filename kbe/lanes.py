@@ -23,6 +23,7 @@ from kbe.simd import (
     as_held,
     exponential,
     exponential_within,
+    inlined,
     lane,
     load,
     magnitude,
@@ -45,12 +46,24 @@ threadable = njit(cache=True, error_model="numpy", nogil=True)
 # --- forward: Eq. (10) for a layer, Eq. (11) for the heads
 
 
+@inlined
+def elu(z):
+    """R of Eq. (10) as a rule."""
+    bent = where_greater(0.0, z, z, 0.0)  # exp(-708) - 1 is -1, as beyond
+    return where_at_most(z, 0.0, exponential_within(where_greater(bent, -708.0, bent, -708.0)) - 1.0, z)
+
+
+@inlined
+def elu_slope(value):
+    """R' of Eq. (10) as a rule."""
+    return where_greater(value, 0.0, 1.0, value + 1.0)
+
+
 @compiled
 def activate(z, kind):
     """R of Eq. (10) and (11)."""
     if kind == ELU:
-        bent = where_greater(0.0, z, z, 0.0)  # exp(-708) - 1 is -1, as beyond
-        return where_at_most(z, 0.0, exponential_within(where_greater(bent, -708.0, bent, -708.0)) - 1.0, z)
+        return elu(z)
     if kind == SIGMOID:
         return 1.0 / (1.0 + exponential(0.0 - z))
     if kind == RELU:
@@ -71,7 +84,7 @@ def activate(z, kind):
 def slope(value, kind):
     """R' of Eq. (10) and (11), from the activation's own value."""
     if kind == ELU:
-        return where_greater(value, 0.0, 1.0, value + 1.0)
+        return elu_slope(value)
     if kind == SIGMOID:
         return (1.0 - value) * value
     if kind == RELU:
@@ -124,9 +137,13 @@ def convolve(layer, sources, weights, hidden, sums):
 @compiled
 def activate_layer(layer, sums, kind, hidden):
     """A layer's outputs, R of what was summed, Eq. (10)."""
-    first = layer[FIRST_ROW]
-    for row in range(first, first + layer[UNITS] * layer[OUTPUTS]):
-        store(hidden, row, activate(load(sums, row), kind))
+    first, stop = layer[FIRST_ROW], layer[FIRST_ROW] + layer[UNITS] * layer[OUTPUTS]
+    if kind == ELU:  # without a call for each row
+        for row in range(first, stop):
+            store(hidden, row, elu(load(sums, row)))
+    else:
+        for row in range(first, stop):
+            store(hidden, row, activate(load(sums, row), kind))
 
 
 @compiled
@@ -186,7 +203,8 @@ def back_through_activations(layer, start, stop, bias, hidden, kind, gradient, b
     for k in range(outputs):
         total = load(gradient, bias + k)
         for row in range(layer[FIRST_ROW] + start * outputs + k, layer[FIRST_ROW] + stop * outputs + k, outputs):
-            s = load(back, row) * slope(load(hidden, row), kind)
+            h = load(hidden, row)
+            s = load(back, row) * (elu_slope(h) if kind == ELU else slope(h, kind))
             store(back, row, s)
             total = as_held(gradient, total + s)
         store(gradient, bias + k, total)
@@ -234,14 +252,15 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
 def input_slopes(layer, start, stop, sources, weights, back):
     """From the slopes in a layer's sums to those in its inputs: three inputs at a time."""
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
+    first_row, first_unit, first_weight = layer[FIRST_ROW], layer[FIRST_UNIT], layer[FIRST_WEIGHT]
     for unit in range(start, stop):
-        row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
+        row, u = first_row + unit * outputs, first_unit + unit
         for tap in range(taps):
             for i in range(0, inputs, 3):
                 j, l = min(i + 1, inputs - 1), min(i + 2, inputs - 1)
                 source = sources[u, tap]
                 ti, tj, tl = load(back, source + i), load(back, source + j), load(back, source + l)
-                weight = layer[FIRST_WEIGHT] + tap
+                weight = first_weight + tap
                 for k in range(outputs):
                     s = load(back, row + k)
                     ti = ti + s * load(weights, weight + i * taps)
