@@ -114,10 +114,8 @@ class FastTrainer:
         self._hidden[:, : len(values)] = self._in_lanes(values.T)
         # what the activations take is rounded nowhere: a place of its own only in single precision
         self._sums = self._hidden if self._dtype == np.float64 else np.zeros(self._hidden.shape)
-        self._gradient, self._nodes = (
-            self._zeros(self._weights.shape[1]),
-            self._zeros(len(graph.pairs) + len(graph.sums)),
-        )
+        self._gradient, self._turned = (self._zeros(self._weights.shape[1]) for _ in range(2))
+        self._nodes = self._zeros(self._heads * (len(graph.pairs) + len(graph.sums) + len(graph.rows)))
         self._outputs, self._before, self._slopes = (self._zeros(self._heads * len(graph.rows)) for _ in range(3))
         self._onset = np.full((self._blocks, WIDTH), -1, np.int64)
         for block in range(self._blocks):
@@ -149,8 +147,8 @@ class FastTrainer:
         epochs : int
             Steps of full-batch gradient descent.
         """
-        arrays = (self._target, self._share, self._weights, self._gradient, self._sums, self._hidden, self._back, self._nodes,
-                  self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
+        arrays = (self._target, self._share, self._weights, self._turned, self._gradient, self._sums, self._hidden,
+                  self._back, self._nodes, self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
 
         def train(block: int, start: int, stop: int, first_half: Future | None = None) -> None:
             if first_half is not None:
@@ -211,8 +209,43 @@ def _network(module: BitNetwork, graph: WindowGraph) -> tuple:
     kinds = np.array([_ACTIVATIONS[name] for name in module.head_activations])
     floors = np.where(np.arange(len(kinds)) == 1, module.sigma_floor, 0.0)
     read_out = (np.ascontiguousarray(nodes, np.int64) for nodes in (graph.pairs, graph.sums, graph.rows))
-    heads = (module.positions, *read_out, kinds, floors)
-    return np.array(table, np.int64), np.concatenate(sources).astype(np.int64), _ACTIVATIONS[module.activation], weight, heads
+    heads = (module.positions, *read_out, kinds, floors, _users_of_nodes(graph))
+    sources, layers = np.concatenate(sources).astype(np.int64), np.array(table, np.int64)
+    return layers, sources, _users_of_units(graph, layers), _ACTIVATIONS[module.activation], weight, heads
+
+
+def _users_of_units(graph: WindowGraph, layers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each unit of each layer where it is used: the first row of a unit above, and the tap; then pair and position.
+
+    They are in the order of the units above. Returned are where each unit's uses begin, and all uses.
+    """
+    starts, users, above = [np.zeros(1, np.int64)], [], graph.parents[1:]
+    for number, layer in enumerate(layers):
+        if number < len(above):
+            unit, tap = np.divmod(np.arange(above[number].size), above[number].shape[1])
+            use, source = np.stack([layers[number + 1, 4] + unit * layer[2], tap], 1), above[number].ravel()
+        else:
+            use, source = np.stack([np.arange(len(graph.pairs)), graph.pairs[:, 0]], 1), graph.pairs[:, 1]
+        start, order = _sorted_by(source, layer[0])
+        users.append(use[order])
+        starts.append(starts[-1][-1] + start[1:])
+    return np.concatenate(starts), np.concatenate(users).astype(np.int64)
+
+
+def _users_of_nodes(graph: WindowGraph) -> tuple[np.ndarray, np.ndarray]:
+    """For each node which rows it is, behind all nodes, and then which sums take it, the last one first."""
+    nodes = len(graph.pairs) + len(graph.sums)
+    sums = np.repeat(np.arange(len(graph.pairs), nodes), 2)[::-1]
+    user = np.concatenate([nodes + np.arange(len(graph.rows)), sums])
+    start, order = _sorted_by(np.concatenate([graph.rows, graph.sums.ravel()[::-1]]), nodes)
+    return start, user[order].astype(np.int64)
+
+
+def _sorted_by(source: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """An order in which equal sources stand together, and where each of so many begins; others are left out."""
+    order = np.argsort(source, kind="stable")
+    start = np.searchsorted(source[order], np.arange(count + 1)).astype(np.int64)
+    return start, order[: start[-1]]
 
 
 def _graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple[WindowGraph, np.ndarray]:

@@ -19,10 +19,10 @@ from numba import njit
 from kbe.lane_losses import loss_slopes
 from kbe.simd import (
     WIDTH,
-    add_to,
     as_held,
     exponential,
     exponential_within,
+    in_all,
     inlined,
     lane,
     load,
@@ -59,13 +59,25 @@ def elu_slope(value):
     return where_greater(value, 0.0, 1.0, value + 1.0)
 
 
+@inlined
+def sigmoid(z):
+    """R of Eq. (11) as a rule."""
+    return 1.0 / (1.0 + exponential(0.0 - z))
+
+
+@inlined
+def sigmoid_slope(value):
+    """R' of Eq. (11) as a rule."""
+    return (1.0 - value) * value
+
+
 @compiled
 def activate(z, kind):
     """R of Eq. (10) and (11)."""
     if kind == ELU:
         return elu(z)
     if kind == SIGMOID:
-        return 1.0 / (1.0 + exponential(0.0 - z))
+        return sigmoid(z)
     if kind == RELU:
         return where_greater(0.0, z, 0.0, z)
     if kind == EXPONENTIAL:
@@ -86,7 +98,7 @@ def slope(value, kind):
     if kind == ELU:
         return elu_slope(value)
     if kind == SIGMOID:
-        return (1.0 - value) * value
+        return sigmoid_slope(value)
     if kind == RELU:
         return where_greater(value, 0.0, 1.0, 0.0 * value)
     if kind == EXPONENTIAL:
@@ -99,6 +111,12 @@ def slope(value, kind):
             value = with_lane(value, i, 1.0 if x > 20.0 else -math.expm1(-x))
         return value
     return 0.0 * value + 1.0
+
+
+@inlined
+def through(s, value, kind):
+    """A slope in an activation's value turned into one in what it takes."""
+    return s * (elu_slope(value) if kind == ELU else slope(value, kind))
 
 
 @compiled
@@ -149,7 +167,7 @@ def activate_layer(layer, sums, kind, hidden):
 @compiled
 def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
     """The heads, y = R(sum_i a_i . h_i + b), Eq. (11): what each position adds, then the tree of sums."""
-    positions, pairs, sums, rows, kinds, floors = heads
+    positions, pairs, sums, rows, kinds, floors, _ = heads
     channels = layer[OUTPUTS]
     for head in range(kinds.shape[0]):
         weight = first_weight + head * (channels * positions + 1)
@@ -161,53 +179,119 @@ def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
             store(nodes, pair, total)
         for i in range(sums.shape[0]):
             store(nodes, pairs.shape[0] + i, load(nodes, sums[i, 0]) + load(nodes, sums[i, 1]))
-        bias = load(weights, weight + channels * positions)
+        bias, kind, first = load(weights, weight + channels * positions), kinds[head], head * rows.shape[0]
         for row in range(rows.shape[0]):
             z = load(nodes, rows[row]) + bias
-            store(outputs, head * rows.shape[0] + row, activate(z, kinds[head]) + floors[head])
+            value = sigmoid(z) if kind == SIGMOID else activate(z, kind)
+            store(outputs, first + row, value + floors[head])
 
 
 # --- backward: the chain rule through Eq. (11) and (10)
 
 
 @compiled
-def back_through_heads(layer, heads, weights, first_weight, hidden, nodes, outputs, slopes, gradient, back):
-    """From the slopes in the outputs to the heads' gradient and the slopes `back` in the last hidden layer."""
-    positions, pairs, sums, rows, kinds, floors = heads
-    channels = layer[OUTPUTS]
+def back_through_sums(layer, heads, first_weight, outputs, slopes, gradient, nodes):
+    """From the slopes in the outputs to the gradient of the heads' biases and the slopes in what the positions add."""
+    positions, pairs, sums, rows, kinds, floors, (starts, users) = heads
+    above = pairs.shape[0] + sums.shape[0]  # the rows stand behind the sums
     for head in range(kinds.shape[0]):
-        weight = first_weight + head * (channels * positions + 1)
-        nodes[:] = 0.0
+        bias = first_weight + (head + 1) * (layer[OUTPUTS] * positions + 1) - 1
+        first, kind = head * (above + rows.shape[0]), kinds[head]
+        total = load(gradient, bias)
         for row in range(rows.shape[0]):
             s = load(slopes, head * rows.shape[0] + row)
             value = load(outputs, head * rows.shape[0] + row) - floors[head]
-            s = where_equal(s, 0.0, 0.0, s * slope(value, kinds[head]))
-            add_to(gradient, weight + channels * positions, s)
-            add_to(nodes, rows[row], s)
-        for i in range(sums.shape[0] - 1, -1, -1):
-            s = load(nodes, pairs.shape[0] + i)
-            add_to(nodes, sums[i, 0], s)
-            add_to(nodes, sums[i, 1], s)
-        for pair in range(pairs.shape[0]):
-            s = load(nodes, pair)
-            a, source = weight + pairs[pair, 0], layer[FIRST_ROW] + pairs[pair, 1] * channels
-            for k in range(channels):
-                add_to(gradient, a + k * positions, s * load(hidden, source + k))
-                add_to(back, source + k, s * load(weights, a + k * positions))
+            bend = sigmoid_slope(value) if kind == SIGMOID else slope(value, kind)
+            s = where_equal(s, 0.0, 0.0, s * bend)
+            total = as_held(gradient, total + s)
+            store(nodes, first + above + row, s)
+        store(gradient, bias, total)
+        for node in range(above - 1, -1, -1):
+            s = in_all(0.0)
+            for user in range(starts[node], starts[node + 1]):
+                s = as_held(nodes, s + load(nodes, first + users[user]))
+            store(nodes, first + node, s)
 
 
 @compiled
-def back_through_activations(layer, start, stop, bias, hidden, kind, gradient, back):
-    """From the slopes in a layer's outputs to those in its sums, and to the gradient of its biases."""
-    outputs = layer[OUTPUTS]
+def back_through_heads(layer, heads, above, weights, first_weight, hidden, nodes, kind, gradient, back):
+    """From the slopes in what the positions add to the heads' gradient and the slopes in the last layer's sums."""
+    positions, pairs, sums, rows, kinds, floors, _ = heads
+    starts, users = above
+    channels, nodes_of_head = layer[OUTPUTS], pairs.shape[0] + sums.shape[0] + rows.shape[0]
+    bias, weights_of_head = first_weight - channels, channels * positions + 1
+    for k in range(0, channels, 3):  # three channels at a time; the last one again, where fewer are left
+        l, m = min(k + 1, channels - 1), min(k + 2, channels - 1)
+        bk, bl, bm = load(gradient, bias + k), load(gradient, bias + l), load(gradient, bias + m)
+        for unit in range(layer[UNITS]):
+            row, u = layer[FIRST_ROW] + unit * channels, layer[FIRST_UNIT] + unit
+            hk, hl, hm = load(hidden, row + k), load(hidden, row + l), load(hidden, row + m)
+            tk = tl = tm = in_all(0.0)
+            for head in range(kinds.shape[0]):
+                for user in range(starts[u], starts[u + 1]):
+                    s = load(nodes, head * nodes_of_head + users[user, 0])
+                    weight = first_weight + head * weights_of_head + users[user, 1]
+                    ak, al, am = weight + k * positions, weight + l * positions, weight + m * positions
+                    gk, gl, gm = load(gradient, ak), load(gradient, al), load(gradient, am)
+                    store(gradient, ak, gk + s * hk)
+                    store(gradient, al, gl + s * hl)
+                    store(gradient, am, gm + s * hm)
+                    tk = as_held(back, tk + s * load(weights, ak))
+                    tl = as_held(back, tl + s * load(weights, al))
+                    tm = as_held(back, tm + s * load(weights, am))
+            tk, tl, tm = through(tk, hk, kind), through(tl, hl, kind), through(tm, hm, kind)
+            store(back, row + k, tk)
+            store(back, row + l, tl)
+            store(back, row + m, tm)
+            bk, bl, bm = as_held(gradient, bk + tk), as_held(gradient, bl + tl), as_held(gradient, bm + tm)
+        store(gradient, bias + k, bk)
+        store(gradient, bias + l, bl)
+        store(gradient, bias + m, bm)
+
+
+@compiled
+def turn(layer, taps, weights, turned):
+    """Put a layer's weights into the order in which `back_through_convolution` reads them."""
+    inputs, outputs, first = layer[INPUTS], layer[OUTPUTS], layer[FIRST_WEIGHT]
     for k in range(outputs):
-        total = load(gradient, bias + k)
-        for row in range(layer[FIRST_ROW] + start * outputs + k, layer[FIRST_ROW] + stop * outputs + k, outputs):
-            h = load(hidden, row)
-            s = load(back, row) * (elu_slope(h) if kind == ELU else slope(h, kind))
-            store(back, row, s)
-            total = as_held(gradient, total + s)
-        store(gradient, bias + k, total)
+        for j in range(inputs):
+            for tap in range(taps):
+                store(turned, first + (tap * outputs + k) * inputs + j, load(weights, first + (k * inputs + j) * taps + tap))
+
+
+@compiled
+def back_through_convolution(layer, below, above, taps, turned, hidden, kind, gradient, back):
+    """From the slopes in a layer's sums to those in the sums of the layer below, and the gradient of its biases."""
+    starts, users = above
+    channels, outputs = below[OUTPUTS], layer[OUTPUTS]
+    bias = layer[FIRST_WEIGHT] - channels
+    for i in range(0, channels, 3):
+        j, l = min(i + 1, channels - 1), min(i + 2, channels - 1)
+        bi, bj, bl = load(gradient, bias + i), load(gradient, bias + j), load(gradient, bias + l)
+        for unit in range(below[UNITS]):
+            ti = tj = tl = in_all(0.0)
+            u = below[FIRST_UNIT] + unit
+            for user in range(starts[u], starts[u + 1]):
+                row = users[user, 0]
+                weight = layer[FIRST_WEIGHT] + users[user, 1] * outputs * channels
+                for k in range(outputs):
+                    s = load(back, row + k)
+                    ti = ti + s * load(turned, weight + i)
+                    tj = tj + s * load(turned, weight + j)
+                    tl = tl + s * load(turned, weight + l)
+                    weight += channels
+                ti, tj, tl = as_held(back, ti), as_held(back, tj), as_held(back, tl)
+            row = below[FIRST_ROW] + unit * channels
+            ti = through(ti, load(hidden, row + i), kind)
+            tj = through(tj, load(hidden, row + j), kind)
+            tl = through(tl, load(hidden, row + l), kind)
+            store(back, row + i, ti)
+            store(back, row + j, tj)
+            store(back, row + l, tl)
+            bi, bj, bl = as_held(gradient, bi + ti), as_held(gradient, bj + tj), as_held(gradient, bl + tl)
+        store(gradient, bias + i, bi)
+        store(gradient, bias + j, bj)
+        store(gradient, bias + l, bl)
 
 
 @compiled
@@ -248,49 +332,13 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
                 store(gradient, at_m + third, m3)
 
 
-@compiled
-def input_slopes(layer, start, stop, sources, weights, back):
-    """From the slopes in a layer's sums to those in its inputs: three inputs at a time."""
-    inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
-    first_row, first_unit, first_weight = layer[FIRST_ROW], layer[FIRST_UNIT], layer[FIRST_WEIGHT]
-    for unit in range(start, stop):
-        row, u = first_row + unit * outputs, first_unit + unit
-        for tap in range(taps):
-            for i in range(0, inputs, 3):
-                j, l = min(i + 1, inputs - 1), min(i + 2, inputs - 1)
-                source = sources[u, tap]
-                ti, tj, tl = load(back, source + i), load(back, source + j), load(back, source + l)
-                weight = first_weight + tap
-                for k in range(outputs):
-                    s = load(back, row + k)
-                    ti = ti + s * load(weights, weight + i * taps)
-                    tj = tj + s * load(weights, weight + j * taps)
-                    tl = tl + s * load(weights, weight + l * taps)
-                    weight += inputs * taps
-                store(back, source + i, ti)
-                store(back, source + j, tj)
-                store(back, source + l, tl)
-
-
-@compiled
-def back_through_layer(layer, first, sources, weights, hidden, kind, gradient, back):
-    """From the slopes in a layer's outputs to its gradient and, unless it is the first, the slopes in its inputs."""
-    bias = layer[FIRST_WEIGHT] + layer[OUTPUTS] * layer[INPUTS] * sources.shape[1]
-    for start in range(0, layer[UNITS], AT_ONCE):
-        stop = min(start + AT_ONCE, layer[UNITS])
-        back_through_activations(layer, start, stop, bias, hidden, kind, gradient, back)
-        weight_slopes(layer, start, stop, sources, hidden, gradient, back)
-        if not first:
-            input_slopes(layer, start, stop, sources, weights, back)
-
-
 # --- the whole network, and a step of gradient descent
 
 
 @threadable
 def forward(network, weights, sums, hidden, nodes, outputs):
     """All layers and heads, Eq. (9)."""
-    table, sources, kind, first_weight, heads = network
+    table, sources, _, kind, first_weight, heads = network
     for number in range(table.shape[0]):
         convolve(table[number], sources, weights, hidden, sums)
         activate_layer(table[number], sums, kind, hidden)
@@ -298,14 +346,20 @@ def forward(network, weights, sums, hidden, nodes, outputs):
 
 
 @compiled
-def backward(network, weights, hidden, nodes, outputs, slopes, gradient, back):
+def backward(network, weights, turned, hidden, nodes, outputs, slopes, gradient, back):
     """The gradient of the loss in all weights, from the slopes in the outputs."""
-    table, sources, kind, first_weight, heads = network
+    table, sources, above, kind, first_weight, heads = network
+    taps, last = sources.shape[1], table.shape[0] - 1
     gradient[:] = 0.0
-    back[:] = 0.0
-    back_through_heads(table[-1], heads, weights, first_weight, hidden, nodes, outputs, slopes, gradient, back)
-    for number in range(table.shape[0] - 1, -1, -1):
-        back_through_layer(table[number], number == 0, sources, weights, hidden, kind, gradient, back)
+    back_through_sums(table[-1], heads, first_weight, outputs, slopes, gradient, nodes)
+    back_through_heads(table[-1], heads, above, weights, first_weight, hidden, nodes, kind, gradient, back)
+    for number in range(last, -1, -1):
+        layer = table[number]
+        for start in range(0, layer[UNITS], AT_ONCE):
+            weight_slopes(layer, start, min(start + AT_ONCE, layer[UNITS]), sources, hidden, gradient, back)
+        if number > 0:
+            turn(layer, taps, weights, turned)
+            back_through_convolution(layer, table[number - 1], above, taps, turned, hidden, kind, gradient, back)
 
 
 @compiled
@@ -332,12 +386,12 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 
 @threadable
 def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, share,
-            weights, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
+            weights, turned, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after."""
-    rows = outputs.shape[0] // network[-1][-1].shape[0]
+    rows = network[-1][3].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
         loss_slopes(outputs, rows, target, share, loss, setting, slopes)
-        backward(network, weights, hidden, nodes, outputs, slopes, gradient, back)
+        backward(network, weights, turned, hidden, nodes, outputs, slopes, gradient, back)
         step(weights, gradient, learning_rate)
         before[:] = outputs
         forward(network, weights, sums, hidden, nodes, outputs)

@@ -177,6 +177,16 @@ def with_lane(typing_context, lanes, index, value):
 
 
 @intrinsic
+def in_all(typing_context, number):
+    """A number in every lane."""
+
+    def generate(context, builder, sig, args):
+        return _spread(context, builder, args[0], sig.args[0])
+
+    return LANES(number), generate
+
+
+@intrinsic
 def as_held(typing_context, array, value):
     """The lanes as they are once they are stored in an array: rounded, if it is float32."""
 
