@@ -20,6 +20,7 @@ from kbe.lane_losses import loss_slopes
 from kbe.simd import (
     WIDTH,
     as_held,
+    borrowed,
     exponential,
     exponential_within,
     in_all,
@@ -388,6 +389,9 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, share,
             weights, turned, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after."""
+    (network, target, share, weights, turned, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset) = borrowed(
+        (network, target, share, weights, turned, gradient, sums, hidden, back, nodes, outputs, before, slopes, onset)
+    )
     rows = network[-1][3].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
         loss_slopes(outputs, rows, target, share, loss, setting, slopes)

@@ -122,6 +122,30 @@ def store(typing_context, array, row, value):
     return types.none(array, row, value), generate
 
 
+@intrinsic
+def borrowed(typing_context, arrays):
+    """The arrays of a nested tuple without the count of who holds them, for as long as the caller holds them.
+
+    Each function that takes them would count up and down, which in a short epoch costs more than the arithmetic.
+    """
+
+    def without_owner(context, builder, kind, value):
+        if isinstance(kind, types.BaseTuple):
+            items = [without_owner(context, builder, one, builder.extract_value(value, i)) for i, one in enumerate(kind)]
+            return context.make_tuple(builder, kind, items)
+        if isinstance(kind, types.Array):
+            array = context.make_array(kind)(context, builder, value)
+            array.meminfo = array.meminfo.type(None)
+            array.parent = array.parent.type(None)
+            return array._getvalue()
+        return value
+
+    def generate(context, builder, sig, args):
+        return without_owner(context, builder, sig.args[0], args[0])
+
+    return arrays(arrays), generate
+
+
 def _selector(condition: str, name: str, meaning: str) -> Any:
     """An intrinsic that compares lane by lane and selects; NaN fails every comparison."""
 
