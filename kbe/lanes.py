@@ -397,6 +397,7 @@ def advance(network, loss, setting, learning_rate, jump, epoch, epochs, target, 
         loss_slopes(outputs, rows, target, share, loss, setting, slopes)
         backward(network, weights, turned, hidden, nodes, outputs, slopes, gradient, back)
         step(weights, gradient, learning_rate)
-        before[:] = outputs
+        for row in range(outputs.shape[0]):  # an assignment of arrays would compile NumPy's messages too, for seconds
+            store(before, row, load(outputs, row))
         forward(network, weights, sums, hidden, nodes, outputs)
         note_onsets(outputs, rows, before, share, jump, e, onset)
