@@ -116,10 +116,12 @@ class FastTrainer:
         values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], len(y))
         target, share = slots(self._row, y, len(graph.rows), 1 / y.shape[1] if mean else 1.0)
         self._lanes = self._laid_out(parameters, values.T, target, share)
+        self._factors = np.zeros_like(self._lanes["hidden"] if self._dropout else [])
+        self._room_to_draw = torch.as_tensor(self._factors[:0])
         # the last known of all members, at rest or not
         self._known = {name: blocks.by_lane(self._lanes[name])[: len(y)].copy() for name in ("weights", "outputs", "onset")}
         for block in range(self.active // WIDTH):
-            names = ("weights", "sums", "hidden", "nodes", "outputs")
+            names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
             lanes.forward(self._network, *(self._lanes[name][block] for name in names))
 
     @property
@@ -135,8 +137,7 @@ class FastTrainer:
 
         hidden, outputs = room(hidden_rows(self._network)), self._heads * len(self._network[-1][3])
         hidden[:, : values.shape[1]] = blocks.in_lanes(values[self._member], dtype)
-        # what the activations take is rounded nowhere, and drop-out needs what they gave: else `hidden` has the room
-        own = self._dropout or dtype != np.float64
+        # what the activations take is rounded nowhere, and drop-out keeps what they gave: else `hidden` has the room
         onset = room(1, np.dtype(np.int64))
         onset[:] = -1
         return {
@@ -145,7 +146,8 @@ class FastTrainer:
             "weights": blocks.in_lanes(weights[self._member], dtype),
             "turned": room(weights.shape[1]),
             "gradient": room(weights.shape[1]),
-            "sums": room(hidden.shape[1], np.dtype(np.float64)) if own else hidden,
+            "sums": room(hidden.shape[1], np.dtype(np.float64)) if dtype != np.float64 else hidden,
+            "values": room(hidden.shape[1]) if self._dropout else hidden,
             "hidden": hidden,
             "back": room(hidden.shape[1]),
             "nodes": room(node_rows(self._network)),
@@ -214,14 +216,14 @@ class FastTrainer:
     def _masks(self) -> np.ndarray:
         """The factors of the next epoch for all hidden values: those that torch draws on the reference path."""
         generator = torch.Generator().manual_seed(mask_seed(self._seed, self._epoch + 1))
-        hidden, points, keep = self._lanes["hidden"], self._row.shape[1], 1 - self._dropout
-        like, result = torch.as_tensor(hidden[:0]), np.zeros_like(hidden)
+        points, keep = self._row.shape[1], 1 - self._dropout
         for layer in self._network[0]:
             shape = (len(self._row), points, layer[OUTPUTS], layer[UNITS] // points)
-            drawn = like.new_empty(shape).bernoulli_(keep, generator=generator).div_(keep).numpy()
+            drawn = self._room_to_draw.new_empty(shape).bernoulli_(keep, generator=generator).div_(keep).numpy()
             rows = drawn.swapaxes(2, 3).reshape(len(drawn), -1)[self._member]
-            result[:, layer[FIRST_ROW] : layer[FIRST_ROW] + rows.shape[1]] = blocks.in_lanes(rows, hidden.dtype)
-        return result
+            first = layer[FIRST_ROW]
+            self._factors[:, first : first + rows.shape[1]] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)
+        return self._factors
 
     def _latest(self, name: str) -> np.ndarray:
         """All members' values, shape (members, rows)."""

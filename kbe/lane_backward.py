@@ -177,14 +177,10 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
 
 
 @compiled
-def backward(network, weights, turned, mask, sums, hidden, nodes, outputs, slopes, gradient, back):
+def backward(network, weights, turned, mask, values, hidden, nodes, outputs, slopes, gradient, back):
     """The gradient of the loss in all weights, from the slopes in the outputs."""
     table, sources, above, kind, first_weight, heads = network
     taps, last = sources.shape[1], table[-1]
-    if mask is None:
-        values = hidden
-    else:
-        values = sums  # as they were before they were masked
     gradient[:] = 0.0
     back_through_sums(last, heads, first_weight, outputs, slopes, gradient, nodes)
     back_through_heads(

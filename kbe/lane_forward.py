@@ -61,11 +61,11 @@ def activate_layer(layer, sums, kind, hidden):
 
 
 @compiled
-def mask_layer(layer, mask, sums, hidden):
-    """Drop-out: each output times its factor; what it was stays in `sums`, for the slopes."""
+def mask_layer(layer, mask, values, hidden):
+    """Drop-out: each output times its factor; what it was stays in `values`, for the slopes."""
     for row in range(layer[FIRST_ROW], layer[FIRST_ROW] + layer[UNITS] * layer[OUTPUTS]):
         value = load(hidden, row)
-        store(sums, row, value)
+        store(values, row, value)
         store(hidden, row, value * load(mask, row))
 
 
@@ -92,12 +92,12 @@ def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
 
 
 @compiled
-def propagate(network, weights, mask, sums, hidden, nodes, outputs):
+def propagate(network, weights, mask, sums, values, hidden, nodes, outputs):
     """All layers and heads, Eq. (9); `mask` is None where there is no drop-out."""
     table, sources, _, kind, first_weight, heads = network
     for number in range(table.shape[0]):
         convolve(table[number], sources, weights, hidden, sums)
         activate_layer(table[number], sums, kind, hidden)
         if mask is not None:
-            mask_layer(table[number], mask, sums, hidden)
+            mask_layer(table[number], mask, values, hidden)
     read_out(table[-1], heads, weights, first_weight, hidden, nodes, outputs)

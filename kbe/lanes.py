@@ -45,29 +45,29 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 
 
 @threadable
-def forward(network, weights, sums, hidden, nodes, outputs):
+def forward(network, weights, sums, values, hidden, nodes, outputs):
     """All layers and heads, Eq. (9), before the first epoch."""
-    propagate(network, weights, None, sums, hidden, nodes, outputs)
+    propagate(network, weights, None, sums, values, hidden, nodes, outputs)
 
 
 @threadable
 def advance(network, loss, setting, learning_rate, jump, epoch, epochs, mask, target, share, weights, turned, gradient,
-            sums, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
+            sums, values, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after.
 
     `mask` holds the factors by which drop-out multiplies the hidden values while the slopes are taken, or is None.
     """
-    (network, mask, target, share, weights, turned, gradient, sums, hidden, back, nodes, outputs, before, slopes,
-     onset) = borrowed((network, mask, target, share, weights, turned, gradient, sums, hidden, back, nodes, outputs,
+    (network, mask, target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs, before, slopes,
+     onset) = borrowed((network, mask, target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs,
                         before, slopes, onset))  # fmt: skip
     rows = network[-1][3].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
         for row in range(outputs.shape[0]):  # an assignment of arrays would compile NumPy's messages too, for seconds
             store(before, row, load(outputs, row))
         if mask is not None:
-            propagate(network, weights, mask, sums, hidden, nodes, outputs)
+            propagate(network, weights, mask, sums, values, hidden, nodes, outputs)
         loss_slopes(outputs, rows, target, share, loss, setting, slopes)
-        backward(network, weights, turned, mask, sums, hidden, nodes, outputs, slopes, gradient, back)
+        backward(network, weights, turned, mask, values, hidden, nodes, outputs, slopes, gradient, back)
         step(weights, gradient, learning_rate)
-        propagate(network, weights, None, sums, hidden, nodes, outputs)
+        propagate(network, weights, None, sums, values, hidden, nodes, outputs)
         note_onsets(outputs, rows, before, share, jump, e, onset)
