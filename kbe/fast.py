@@ -16,7 +16,7 @@ from kbe.simd import WIDTH
 from kbe.weights import mask_seed
 
 _LOOK = 100  # epochs between two looks for members at rest, at least
-_STATE = ("target", "share", "weights", "hidden", "outputs", "onset")  # what goes on; the other arrays are room for work
+_STATE = ("target", "share", "weights", "hidden", "outputs", "onset")  # the other arrays are room for work
 
 
 def obstacle(module: object, loss: Callable) -> str | None:
@@ -90,8 +90,6 @@ class FastTrainer:
     cost : float
         What an epoch of one member costs by the model of `WindowGraph.cost`, before any is at rest; idle lanes cost as
         much as others.
-    active : int
-        How many lanes are computed.
 
     Raises
     ------
@@ -118,14 +116,16 @@ class FastTrainer:
         self._lanes = self._laid_out(parameters, values.T, target, share)
         self._factors = np.zeros_like(self._lanes["hidden"] if self._dropout else [])
         self._room_to_draw = torch.as_tensor(self._factors[:0])
-        # the last known of all members, at rest or not
-        self._known = {name: blocks.by_lane(self._lanes[name])[: len(y)].copy() for name in ("weights", "outputs", "onset")}
+        names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
         for block in range(self.active // WIDTH):
-            names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
             lanes.forward(self._network, *(self._lanes[name][block] for name in names))
+        # what is known of all members, at rest or not
+        now = {name: blocks.by_lane(self._lanes[name]) for name in ("weights", "outputs", "onset")}
+        self._known = {name: values[: len(y)].copy() for name, values in now.items()}
 
     @property
     def active(self) -> int:
+        """How many lanes are computed."""
         return len(self._member)
 
     def _laid_out(self, weights: np.ndarray, values: np.ndarray, target: np.ndarray, share: np.ndarray) -> dict:
@@ -182,8 +182,8 @@ class FastTrainer:
             if first_half is not None:
                 first_half.result()
             mask = None if masks is None else masks[block]
-            arrays = (values[block] for values in self._lanes.values())
-            lanes.advance(self._network, *self._settings, start, stop - start, mask, *arrays)
+            arrays = tuple(values[block] for values in self._lanes.values())
+            lanes.advance(self._network, *self._settings, start, stop - start, mask, arrays)
 
         numbers, middle, end = range(self.active // WIDTH), self._epoch + epochs // 2, self._epoch + epochs
         halves = [self._pool.submit(train, block, self._epoch, middle) for block in numbers if middle > self._epoch]

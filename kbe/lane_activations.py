@@ -17,7 +17,6 @@ from kbe.simd import (
     inlined,
     lane,
     where_at_most,
-    where_equal,
     where_greater,
     with_lane,
 )

@@ -58,36 +58,36 @@ def back_through_heads(layer, heads, above, weights, first_weight, hidden, value
     channels, nodes_of_head = layer[OUTPUTS], pairs.shape[0] + sums.shape[0] + rows.shape[0]
     bias, weights_of_head = first_weight - channels, channels * positions + 1
     for k in range(0, channels, 3):
-        l, m = min(k + 1, channels - 1), min(k + 2, channels - 1)
-        bk, bl, bm = load(gradient, bias + k), load(gradient, bias + l), load(gradient, bias + m)
+        n, m = min(k + 1, channels - 1), min(k + 2, channels - 1)
+        bk, bn, bm = load(gradient, bias + k), load(gradient, bias + n), load(gradient, bias + m)
         for unit in range(layer[UNITS]):
             row, u = layer[FIRST_ROW] + unit * channels, layer[FIRST_UNIT] + unit
-            hk, hl, hm = load(hidden, row + k), load(hidden, row + l), load(hidden, row + m)
-            tk = tl = tm = in_all(0.0)
+            hk, hn, hm = load(hidden, row + k), load(hidden, row + n), load(hidden, row + m)
+            tk = tn = tm = in_all(0.0)
             for head in range(kinds.shape[0]):
                 for user in range(starts[u], starts[u + 1]):
                     s = load(nodes, head * nodes_of_head + users[user, 0])
                     weight = first_weight + head * weights_of_head + users[user, 1]
-                    ak, al, am = weight + k * positions, weight + l * positions, weight + m * positions
-                    gk, gl, gm = load(gradient, ak), load(gradient, al), load(gradient, am)
+                    ak, an, am = weight + k * positions, weight + n * positions, weight + m * positions
+                    gk, gn, gm = load(gradient, ak), load(gradient, an), load(gradient, am)
                     store(gradient, ak, gk + s * hk)
-                    store(gradient, al, gl + s * hl)
+                    store(gradient, an, gn + s * hn)
                     store(gradient, am, gm + s * hm)
                     if seen[head]:
                         tk = as_held(back, tk + s * load(weights, ak))
-                        tl = as_held(back, tl + s * load(weights, al))
+                        tn = as_held(back, tn + s * load(weights, an))
                         tm = as_held(back, tm + s * load(weights, am))
             if mask is not None:
-                tk, tl, tm = tk * load(mask, row + k), tl * load(mask, row + l), tm * load(mask, row + m)
+                tk, tn, tm = tk * load(mask, row + k), tn * load(mask, row + n), tm * load(mask, row + m)
             tk = through(tk, load(values, row + k), kind)
-            tl = through(tl, load(values, row + l), kind)
+            tn = through(tn, load(values, row + n), kind)
             tm = through(tm, load(values, row + m), kind)
             store(back, row + k, tk)
-            store(back, row + l, tl)
+            store(back, row + n, tn)
             store(back, row + m, tm)
-            bk, bl, bm = as_held(gradient, bk + tk), as_held(gradient, bl + tl), as_held(gradient, bm + tm)
+            bk, bn, bm = as_held(gradient, bk + tk), as_held(gradient, bn + tn), as_held(gradient, bm + tm)
         store(gradient, bias + k, bk)
-        store(gradient, bias + l, bl)
+        store(gradient, bias + n, bn)
         store(gradient, bias + m, bm)
 
 
@@ -98,7 +98,8 @@ def turn(layer, taps, weights, turned):
     for k in range(outputs):
         for j in range(inputs):
             for tap in range(taps):
-                store(turned, first + (tap * outputs + k) * inputs + j, load(weights, first + (k * inputs + j) * taps + tap))
+                w = load(weights, first + (k * inputs + j) * taps + tap)
+                store(turned, first + (tap * outputs + k) * inputs + j, w)
 
 
 @compiled
@@ -108,10 +109,10 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
     channels, outputs = below[OUTPUTS], layer[OUTPUTS]
     bias = layer[FIRST_WEIGHT] - channels
     for i in range(0, channels, 3):
-        j, l = min(i + 1, channels - 1), min(i + 2, channels - 1)
-        bi, bj, bl = load(gradient, bias + i), load(gradient, bias + j), load(gradient, bias + l)
+        j, n = min(i + 1, channels - 1), min(i + 2, channels - 1)
+        bi, bj, bn = load(gradient, bias + i), load(gradient, bias + j), load(gradient, bias + n)
         for unit in range(below[UNITS]):
-            ti = tj = tl = in_all(0.0)
+            ti = tj = tn = in_all(0.0)
             u = below[FIRST_UNIT] + unit
             for user in range(starts[u], starts[u + 1]):
                 row = users[user, 0]
@@ -120,22 +121,22 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
                     s = load(back, row + k)
                     ti = ti + s * load(turned, weight + i)
                     tj = tj + s * load(turned, weight + j)
-                    tl = tl + s * load(turned, weight + l)
+                    tn = tn + s * load(turned, weight + n)
                     weight += channels
-                ti, tj, tl = as_held(back, ti), as_held(back, tj), as_held(back, tl)
+                ti, tj, tn = as_held(back, ti), as_held(back, tj), as_held(back, tn)
             row = below[FIRST_ROW] + unit * channels
             if mask is not None:
-                ti, tj, tl = ti * load(mask, row + i), tj * load(mask, row + j), tl * load(mask, row + l)
+                ti, tj, tn = ti * load(mask, row + i), tj * load(mask, row + j), tn * load(mask, row + n)
             ti = through(ti, load(values, row + i), kind)
             tj = through(tj, load(values, row + j), kind)
-            tl = through(tl, load(values, row + l), kind)
+            tn = through(tn, load(values, row + n), kind)
             store(back, row + i, ti)
             store(back, row + j, tj)
-            store(back, row + l, tl)
-            bi, bj, bl = as_held(gradient, bi + ti), as_held(gradient, bj + tj), as_held(gradient, bl + tl)
+            store(back, row + n, tn)
+            bi, bj, bn = as_held(gradient, bi + ti), as_held(gradient, bj + tj), as_held(gradient, bn + tn)
         store(gradient, bias + i, bi)
         store(gradient, bias + j, bj)
-        store(gradient, bias + l, bl)
+        store(gradient, bias + n, bn)
 
 
 @compiled
@@ -143,14 +144,14 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
     """From the slopes in a layer's sums to its gradient: three channels and three taps at a time."""
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
     for k in range(0, outputs, 3):
-        l, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
+        n, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
         for j in range(inputs):
             for tap in range(0, taps, 3):
                 second, third = min(tap + 1, taps - 1), min(tap + 2, taps - 1)
                 at_k = layer[FIRST_WEIGHT] + (k * inputs + j) * taps
-                at_l, at_m = at_k + (l - k) * inputs * taps, at_k + (m - k) * inputs * taps
+                at_n, at_m = at_k + (n - k) * inputs * taps, at_k + (m - k) * inputs * taps
                 k1, k2, k3 = load(gradient, at_k + tap), load(gradient, at_k + second), load(gradient, at_k + third)
-                l1, l2, l3 = load(gradient, at_l + tap), load(gradient, at_l + second), load(gradient, at_l + third)
+                n1, n2, n3 = load(gradient, at_n + tap), load(gradient, at_n + second), load(gradient, at_n + third)
                 m1, m2, m3 = load(gradient, at_m + tap), load(gradient, at_m + second), load(gradient, at_m + third)
                 for unit in range(start, stop):
                     row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
@@ -159,18 +160,18 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
                     s = load(back, row + k)
                     k1, k2 = as_held(gradient, k1 + s * h1), as_held(gradient, k2 + s * h2)
                     k3 = as_held(gradient, k3 + s * h3)
-                    s = load(back, row + l)
-                    l1, l2 = as_held(gradient, l1 + s * h1), as_held(gradient, l2 + s * h2)
-                    l3 = as_held(gradient, l3 + s * h3)
+                    s = load(back, row + n)
+                    n1, n2 = as_held(gradient, n1 + s * h1), as_held(gradient, n2 + s * h2)
+                    n3 = as_held(gradient, n3 + s * h3)
                     s = load(back, row + m)
                     m1, m2 = as_held(gradient, m1 + s * h1), as_held(gradient, m2 + s * h2)
                     m3 = as_held(gradient, m3 + s * h3)
                 store(gradient, at_k + tap, k1)
                 store(gradient, at_k + second, k2)
                 store(gradient, at_k + third, k3)
-                store(gradient, at_l + tap, l1)
-                store(gradient, at_l + second, l2)
-                store(gradient, at_l + third, l3)
+                store(gradient, at_n + tap, n1)
+                store(gradient, at_n + second, n2)
+                store(gradient, at_n + third, n3)
                 store(gradient, at_m + tap, m1)
                 store(gradient, at_m + second, m2)
                 store(gradient, at_m + third, m3)
@@ -183,9 +184,7 @@ def backward(network, weights, turned, mask, values, hidden, nodes, outputs, slo
     taps, last = sources.shape[1], table[-1]
     gradient[:] = 0.0
     back_through_sums(last, heads, first_weight, outputs, slopes, gradient, nodes)
-    back_through_heads(
-        last, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back
-    )
+    back_through_heads(last, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back)
     for number in range(table.shape[0] - 1, -1, -1):
         layer = table[number]
         for start in range(0, layer[UNITS], AT_ONCE):

@@ -25,26 +25,26 @@ def convolve(layer, sources, weights, hidden, sums):
         u, v = layer[FIRST_UNIT] + unit, layer[FIRST_UNIT] + other
         row_u, row_v = layer[FIRST_ROW] + unit * outputs, layer[FIRST_ROW] + other * outputs
         for k in range(0, outputs, 3):
-            l, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
-            uk, ul, um = load(weights, first_bias + k), load(weights, first_bias + l), load(weights, first_bias + m)
-            vk, vl, vm = uk, ul, um
+            n, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
+            uk, un, um = load(weights, first_bias + k), load(weights, first_bias + n), load(weights, first_bias + m)
+            vk, vn, vm = uk, un, um
             at_k = layer[FIRST_WEIGHT] + k * inputs * taps
-            at_l, at_m = at_k + (l - k) * inputs * taps, at_k + (m - k) * inputs * taps
+            at_n, at_m = at_k + (n - k) * inputs * taps, at_k + (m - k) * inputs * taps
             for j in range(inputs):
                 for tap in range(taps):
                     hu, hv = load(hidden, sources[u, tap] + j), load(hidden, sources[v, tap] + j)
                     weight = j * taps + tap
                     w = load(weights, at_k + weight)
                     uk, vk = uk + w * hu, vk + w * hv
-                    w = load(weights, at_l + weight)
-                    ul, vl = ul + w * hu, vl + w * hv
+                    w = load(weights, at_n + weight)
+                    un, vn = un + w * hu, vn + w * hv
                     w = load(weights, at_m + weight)
                     um, vm = um + w * hu, vm + w * hv
             store(sums, row_u + k, uk)
-            store(sums, row_u + l, ul)
+            store(sums, row_u + n, un)
             store(sums, row_u + m, um)
             store(sums, row_v + k, vk)
-            store(sums, row_v + l, vl)
+            store(sums, row_v + n, vn)
             store(sums, row_v + m, vm)
 
 

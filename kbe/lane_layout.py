@@ -150,10 +150,7 @@ def slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np.
 
 
 def _uses_of_units(graph: WindowGraph, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each unit's uses begin, and all uses, for each unit in the order of the units above.
-
-    A use is the first row of the unit above and the tap, or for the last layer pair and position.
-    """
+    """Where each unit's uses begin, and all uses in the order of the units above: the row there and the tap."""
     starts, uses = [np.zeros(1, np.int64)], []
     for number, layer in enumerate(table):
         if number + 1 < len(table):
@@ -161,6 +158,7 @@ def _uses_of_units(graph: WindowGraph, table: np.ndarray) -> tuple[np.ndarray, n
             unit, tap = np.divmod(np.arange(parents.size), parents.shape[1])
             use, source = np.stack([above[FIRST_ROW] + unit * above[OUTPUTS], tap], 1), parents.ravel()
         else:
+            # what the heads use: a pair, and its position
             use, source = np.stack([np.arange(len(graph.pairs)), graph.pairs[:, 0]], 1), graph.pairs[:, 1]
         start, order = _grouped(source, layer[UNITS])
         starts.append(starts[-1][-1] + start[1:])
@@ -169,7 +167,7 @@ def _uses_of_units(graph: WindowGraph, table: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _uses_of_nodes(graph: WindowGraph) -> tuple[np.ndarray, np.ndarray]:
-    """Where each node's uses begin, and all uses: the rows that it is, and then the sums it enters, the last one first."""
+    """Where each node's uses begin, and all uses: the rows that it is, then the sums it enters, the last one first."""
     count = len(graph.pairs) + len(graph.sums)
     sums = np.repeat(np.arange(len(graph.pairs), count), 2)[::-1]
     use = np.concatenate([count + np.arange(len(graph.rows)), sums])

@@ -51,15 +51,13 @@ def forward(network, weights, sums, values, hidden, nodes, outputs):
 
 
 @threadable
-def advance(network, loss, setting, learning_rate, jump, epoch, epochs, mask, target, share, weights, turned, gradient,
-            sums, values, hidden, back, nodes, outputs, before, slopes, onset):  # fmt: skip
+def advance(network, loss, setting, learning_rate, jump, epoch, epochs, mask, arrays):
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after.
 
     `mask` holds the factors by which drop-out multiplies the hidden values while the slopes are taken, or is None.
     """
-    (network, mask, target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs, before, slopes,
-     onset) = borrowed((network, mask, target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs,
-                        before, slopes, onset))  # fmt: skip
+    network, mask, arrays = borrowed((network, mask, arrays))
+    target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs, before, slopes, onset = arrays
     rows = network[-1][3].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
         for row in range(outputs.shape[0]):  # an assignment of arrays would compile NumPy's messages too, for seconds
