@@ -10,7 +10,7 @@ from numba import njit
 
 from kbe.lane_activations import ELU, SIGMOID, elu_slope, sigmoid_slope, slope
 from kbe.lane_layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, INPUTS, OUTPUTS, UNITS
-from kbe.simd import as_held, in_all, inlined, load, store, where_equal
+from kbe.simd import as_held, in_all, inlined, load, load_three, store, store_three, where_equal
 
 AT_ONCE = 16  # units whose slopes stay in the processor's nearest memory
 
@@ -59,20 +59,18 @@ def back_through_heads(layer, heads, above, weights, first_weight, hidden, value
     bias, weights_of_head = first_weight - channels, channels * positions + 1
     for k in range(0, channels, 3):
         n, m = min(k + 1, channels - 1), min(k + 2, channels - 1)
-        bk, bn, bm = load(gradient, bias + k), load(gradient, bias + n), load(gradient, bias + m)
+        bk, bn, bm = load_three(gradient, bias + k, bias + n, bias + m)
         for unit in range(layer[UNITS]):
             row, u = layer[FIRST_ROW] + unit * channels, layer[FIRST_UNIT] + unit
-            hk, hn, hm = load(hidden, row + k), load(hidden, row + n), load(hidden, row + m)
+            hk, hn, hm = load_three(hidden, row + k, row + n, row + m)
             tk = tn = tm = in_all(0.0)
             for head in range(kinds.shape[0]):
                 for user in range(starts[u], starts[u + 1]):
                     s = load(nodes, head * nodes_of_head + users[user, 0])
                     weight = first_weight + head * weights_of_head + users[user, 1]
                     ak, an, am = weight + k * positions, weight + n * positions, weight + m * positions
-                    gk, gn, gm = load(gradient, ak), load(gradient, an), load(gradient, am)
-                    store(gradient, ak, gk + s * hk)
-                    store(gradient, an, gn + s * hn)
-                    store(gradient, am, gm + s * hm)
+                    gk, gn, gm = load_three(gradient, ak, an, am)
+                    store_three(gradient, ak, an, am, gk + s * hk, gn + s * hn, gm + s * hm)
                     if seen[head]:
                         tk = as_held(back, tk + s * load(weights, ak))
                         tn = as_held(back, tn + s * load(weights, an))
@@ -82,13 +80,9 @@ def back_through_heads(layer, heads, above, weights, first_weight, hidden, value
             tk = through(tk, load(values, row + k), kind)
             tn = through(tn, load(values, row + n), kind)
             tm = through(tm, load(values, row + m), kind)
-            store(back, row + k, tk)
-            store(back, row + n, tn)
-            store(back, row + m, tm)
+            store_three(back, row + k, row + n, row + m, tk, tn, tm)
             bk, bn, bm = as_held(gradient, bk + tk), as_held(gradient, bn + tn), as_held(gradient, bm + tm)
-        store(gradient, bias + k, bk)
-        store(gradient, bias + n, bn)
-        store(gradient, bias + m, bm)
+        store_three(gradient, bias + k, bias + n, bias + m, bk, bn, bm)
 
 
 @compiled
@@ -110,7 +104,7 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
     bias = layer[FIRST_WEIGHT] - channels
     for i in range(0, channels, 3):
         j, n = min(i + 1, channels - 1), min(i + 2, channels - 1)
-        bi, bj, bn = load(gradient, bias + i), load(gradient, bias + j), load(gradient, bias + n)
+        bi, bj, bn = load_three(gradient, bias + i, bias + j, bias + n)
         for unit in range(below[UNITS]):
             ti = tj = tn = in_all(0.0)
             u = below[FIRST_UNIT] + unit
@@ -130,13 +124,9 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
             ti = through(ti, load(values, row + i), kind)
             tj = through(tj, load(values, row + j), kind)
             tn = through(tn, load(values, row + n), kind)
-            store(back, row + i, ti)
-            store(back, row + j, tj)
-            store(back, row + n, tn)
+            store_three(back, row + i, row + j, row + n, ti, tj, tn)
             bi, bj, bn = as_held(gradient, bi + ti), as_held(gradient, bj + tj), as_held(gradient, bn + tn)
-        store(gradient, bias + i, bi)
-        store(gradient, bias + j, bj)
-        store(gradient, bias + n, bn)
+        store_three(gradient, bias + i, bias + j, bias + n, bi, bj, bn)
 
 
 @compiled
@@ -150,13 +140,12 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
                 second, third = min(tap + 1, taps - 1), min(tap + 2, taps - 1)
                 at_k = layer[FIRST_WEIGHT] + (k * inputs + j) * taps
                 at_n, at_m = at_k + (n - k) * inputs * taps, at_k + (m - k) * inputs * taps
-                k1, k2, k3 = load(gradient, at_k + tap), load(gradient, at_k + second), load(gradient, at_k + third)
-                n1, n2, n3 = load(gradient, at_n + tap), load(gradient, at_n + second), load(gradient, at_n + third)
-                m1, m2, m3 = load(gradient, at_m + tap), load(gradient, at_m + second), load(gradient, at_m + third)
+                k1, k2, k3 = load_three(gradient, at_k + tap, at_k + second, at_k + third)
+                n1, n2, n3 = load_three(gradient, at_n + tap, at_n + second, at_n + third)
+                m1, m2, m3 = load_three(gradient, at_m + tap, at_m + second, at_m + third)
                 for unit in range(start, stop):
                     row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
-                    h1, h2 = load(hidden, sources[u, tap] + j), load(hidden, sources[u, second] + j)
-                    h3 = load(hidden, sources[u, third] + j)
+                    h1, h2, h3 = load_three(hidden, sources[u, tap] + j, sources[u, second] + j, sources[u, third] + j)
                     s = load(back, row + k)
                     k1, k2 = as_held(gradient, k1 + s * h1), as_held(gradient, k2 + s * h2)
                     k3 = as_held(gradient, k3 + s * h3)
@@ -166,15 +155,9 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
                     s = load(back, row + m)
                     m1, m2 = as_held(gradient, m1 + s * h1), as_held(gradient, m2 + s * h2)
                     m3 = as_held(gradient, m3 + s * h3)
-                store(gradient, at_k + tap, k1)
-                store(gradient, at_k + second, k2)
-                store(gradient, at_k + third, k3)
-                store(gradient, at_n + tap, n1)
-                store(gradient, at_n + second, n2)
-                store(gradient, at_n + third, n3)
-                store(gradient, at_m + tap, m1)
-                store(gradient, at_m + second, m2)
-                store(gradient, at_m + third, m3)
+                store_three(gradient, at_k + tap, at_k + second, at_k + third, k1, k2, k3)
+                store_three(gradient, at_n + tap, at_n + second, at_n + third, n1, n2, n3)
+                store_three(gradient, at_m + tap, at_m + second, at_m + third, m1, m2, m3)
 
 
 @compiled

@@ -6,7 +6,7 @@ from numba import njit
 
 from kbe.lane_activations import ELU, SIGMOID, activate, elu, sigmoid
 from kbe.lane_layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, INPUTS, OUTPUTS, UNITS
-from kbe.simd import load, store
+from kbe.simd import load, load_three, store, store_three
 
 compiled = njit(cache=True, error_model="numpy")
 
@@ -26,7 +26,7 @@ def convolve(layer, sources, weights, hidden, sums):
         row_u, row_v = layer[FIRST_ROW] + unit * outputs, layer[FIRST_ROW] + other * outputs
         for k in range(0, outputs, 3):
             n, m = min(k + 1, outputs - 1), min(k + 2, outputs - 1)
-            uk, un, um = load(weights, first_bias + k), load(weights, first_bias + n), load(weights, first_bias + m)
+            uk, un, um = load_three(weights, first_bias + k, first_bias + n, first_bias + m)
             vk, vn, vm = uk, un, um
             at_k = layer[FIRST_WEIGHT] + k * inputs * taps
             at_n, at_m = at_k + (n - k) * inputs * taps, at_k + (m - k) * inputs * taps
@@ -40,12 +40,8 @@ def convolve(layer, sources, weights, hidden, sums):
                     un, vn = un + w * hu, vn + w * hv
                     w = load(weights, at_m + weight)
                     um, vm = um + w * hu, vm + w * hv
-            store(sums, row_u + k, uk)
-            store(sums, row_u + n, un)
-            store(sums, row_u + m, um)
-            store(sums, row_v + k, vk)
-            store(sums, row_v + n, vn)
-            store(sums, row_v + m, vm)
+            store_three(sums, row_u + k, row_u + n, row_u + m, uk, un, um)
+            store_three(sums, row_v + k, row_v + n, row_v + m, vk, vn, vm)
 
 
 @compiled

@@ -235,6 +235,20 @@ def add_to(array, row, value):
 
 
 @inlined
+def load_three(array, i, j, k):
+    """Three rows."""
+    return load(array, i), load(array, j), load(array, k)
+
+
+@inlined
+def store_three(array, i, j, k, x, y, z):
+    """Put lanes into three rows; the same row may occur again with the same lanes."""
+    store(array, i, x)
+    store(array, j, y)
+    store(array, k, z)
+
+
+@inlined
 def power(x, exponent):
     """A power, lane by lane through the C library: slow, and not the same to the last bit everywhere."""
     for i in range(WIDTH):
