@@ -40,7 +40,8 @@ def obstacle(module: object, loss: Callable) -> str | None:
         return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
     if any(not parameter.requires_grad for parameter in module.parameters()):
         return "some weights require no gradient"
-    if module.dropout is not None and (type(module.dropout) is not nn.Dropout or not module.dropout.training):
+    masks = module.dropout
+    if masks is not None and (type(masks) is not nn.Dropout or not masks.training or not 0 < masks.p < 1):
         return "the network's drop-out is not the one it was made with"
     compiled = lane_losses.compiled_form(loss)
     if compiled is None:

@@ -10,16 +10,8 @@ import math
 
 from numba import njit
 
-from kbe.simd import (
-    WIDTH,
-    exponential,
-    exponential_within,
-    inlined,
-    lane,
-    where_at_most,
-    where_greater,
-    with_lane,
-)
+from kbe.lane_functions import exponential, exponential_within
+from kbe.simd import WIDTH, inlined, lane, where_at_most, where_greater, with_lane
 
 ELU, RELU, TANH, SIGMOID, LINEAR, SOFTPLUS, EXPONENTIAL = range(7)
 NAMES = {"elu": ELU, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LINEAR, "softplus": SOFTPLUS,

@@ -12,7 +12,7 @@ from kbe.lane_activations import ELU, SIGMOID, elu_slope, sigmoid_slope, slope
 from kbe.lane_layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, INPUTS, OUTPUTS, UNITS
 from kbe.simd import as_held, in_all, inlined, load, load_three, store, store_three, where_equal
 
-AT_ONCE = 16  # units whose slopes stay in the processor's nearest memory
+AT_ONCE = 100000  # units whose slopes stay in the processor's nearest memory
 
 compiled = njit(cache=True, error_model="numpy")
 
@@ -130,7 +130,7 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
 
 
 @compiled
-def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
+def weight_slopes(layer, sources, hidden, gradient, back):
     """From the slopes in a layer's sums to its gradient: three channels and three taps at a time."""
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
     for k in range(0, outputs, 3):
@@ -143,7 +143,7 @@ def weight_slopes(layer, start, stop, sources, hidden, gradient, back):
                 k1, k2, k3 = load_three(gradient, at_k + tap, at_k + second, at_k + third)
                 n1, n2, n3 = load_three(gradient, at_n + tap, at_n + second, at_n + third)
                 m1, m2, m3 = load_three(gradient, at_m + tap, at_m + second, at_m + third)
-                for unit in range(start, stop):
+                for unit in range(layer[UNITS]):
                     row, u = layer[FIRST_ROW] + unit * outputs, layer[FIRST_UNIT] + unit
                     h1, h2, h3 = load_three(hidden, sources[u, tap] + j, sources[u, second] + j, sources[u, third] + j)
                     s = load(back, row + k)
@@ -170,8 +170,7 @@ def backward(network, weights, turned, mask, values, hidden, nodes, outputs, slo
     back_through_heads(last, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back)
     for number in range(table.shape[0] - 1, -1, -1):
         layer = table[number]
-        for start in range(0, layer[UNITS], AT_ONCE):
-            weight_slopes(layer, start, min(start + AT_ONCE, layer[UNITS]), sources, hidden, gradient, back)
+        weight_slopes(layer, sources, hidden, gradient, back)
         if number > 0:
             turn(layer, taps, weights, turned)
             below = table[number - 1]

@@ -15,8 +15,9 @@ from numba import njit
 
 from kbe.lane_backward import backward
 from kbe.lane_forward import propagate
+from kbe.lane_functions import magnitude
 from kbe.lane_losses import loss_slopes
-from kbe.simd import WIDTH, borrowed, lane, load, magnitude, store, where_equal, where_greater
+from kbe.simd import WIDTH, borrowed, lane, load, store, where_equal, where_greater
 
 compiled = njit(cache=True, error_model="numpy")
 threadable = njit(cache=True, error_model="numpy", nogil=True)
