@@ -1,4 +1,4 @@
-/* What a program in C for this one network takes: the yardstick for the compiled path of `kbe`.
+/* What a program in C for one network takes: the yardstick for the compiled path of `kbe`.
 
    The variance network of the paper (8 bits, three convolutions of three channels and three taps, zero padding, ELU,
    two sigmoid heads), the mean Gaussian negative log-likelihood, full-batch gradient descent. Eight members lie side by
@@ -232,8 +232,8 @@ inlined void heads(const tables *t, const lanes *w, const lanes *h, const lanes 
 }
 
 /* y and share (blocks, rows, lanes), share being 1 / N or 0; room: where to work. */
-void distinct(const tables *t, int64_t blocks, int64_t epochs, double rate, const lanes *values, const lanes *y,
-              const lanes *share, lanes *w, lanes *room) {
+void distinct(int64_t blocks, const tables *t, int64_t epochs, double rate, const lanes *values, const lanes *y,
+              const lanes *share, lanes *room, lanes *w) {
     int64_t size[LAYERS];
     for (int layer = 0; layer < LAYERS; layer++) size[layer] = (t->units[layer + 1] + 1) * CHANNELS;
     int64_t all = size[0] + size[1] + size[2], nodes = 2 * (t->pairs + t->sums);

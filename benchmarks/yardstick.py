@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,12 @@ from kbe import windows
 
 SOURCE = Path(__file__).parent / "yardstick.c"
 OPTIONS = ["-std=gnu11", "-O3", "-march=native", "-fschedule-insns", "-shared", "-fPIC"]
-LANES, BITS, CHANNELS, LAYERS = 8, 8, 3, 3
-Pointer = ctypes.c_void_p
+LANES, BITS, CHANNELS, LAYERS, TAPS = 8, 8, 3, 3, 3
+WAYS = ("plain", "distinct")
 
 
 def library() -> ctypes.CDLL | None:
-    """The compiled yardstick, or None on a machine without a C compiler that can do it."""
+    """The compiled yardstick, or None on a machine without a C compiler that can make it."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
@@ -31,11 +31,56 @@ def library() -> ctypes.CDLL | None:
         return ctypes.CDLL(str(target)) if done.returncode == 0 else None
 
 
+class Yardstick:
+    """Members trained by the program in C, in one of its two ways; their inputs must be distinct."""
+
+    def __init__(self, code: ctypes.CDLL, way: str, data: xr.Dataset, weights: np.ndarray, rate: float) -> None:
+        self._function, self._rate, self._members = getattr(code, way), ctypes.c_double(rate), len(weights)
+        self._weights, x, y = in_lanes(weights), data.x.values, data.y.values
+        if way == "plain":
+            self._sizes: ctypes.c_int64 | ctypes.c_void_p = ctypes.c_int64(y.shape[1])
+            self._arrays = [in_lanes(x), in_lanes(y), self._weights]
+        else:
+            self._tables, *arrays = distinct_windows(x, y)
+            self._sizes, self._arrays = address(self._tables[0]), [*arrays, self._weights]
+
+    def advance(self, epochs: int) -> None:
+        blocks = ctypes.c_int64(len(self._weights))
+        self._function(blocks, self._sizes, ctypes.c_int64(epochs), self._rate, *map(address, self._arrays))
+
+    def parameters(self) -> np.ndarray:
+        """The weights now, (members, parameters), in the order of `module.parameters()`."""
+        return np.moveaxis(self._weights, -1, 1).reshape(-1, self._weights.shape[1])[: self._members]
+
+
+def distinct_windows(x: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray], *tuple[np.ndarray, ...]]:
+    """The tables that `distinct` in yardstick.c reads, the first of which leads to the others, and its arrays."""
+    inputs, row = np.unique(x.reshape(-1, BITS), axis=0, return_inverse=True)
+    graph = windows.merged_graph(inputs, LAYERS, TAPS, "zeros")
+    last = graph.sums[graph.rows - len(graph.pairs)]  # each row is a sum of its own: it needs no node
+    others = graph.sums[: -len(inputs)]
+    tables = [np.ascontiguousarray(a, np.int64) for a in (*graph.parents, graph.pairs, others, last)]
+    units = [len(graph.values), *map(len, graph.parents)]
+    counts = [*units, len(graph.pairs), len(others), len(inputs)]
+    first = np.array([*counts, *(table.ctypes.data for table in tables)], np.int64)
+    target, share = np.zeros((2, len(y), len(inputs)))
+    np.put_along_axis(target, row.reshape(y.shape), y, 1)
+    np.put_along_axis(share, row.reshape(y.shape), 1 / y.shape[1], 1)
+    values = aligned(units[0] + 1, LANES)  # the last one is the padding's zero
+    values[:-1] = graph.values[:, None]
+    room = aligned(2 * CHANNELS * sum(u + 1 for u in units[1:]) + 4 * (len(graph.pairs) + len(others)), LANES)
+    return [first, *tables], values, in_lanes(target), in_lanes(share), room
+
+
+def address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
 def aligned(*shape: int) -> np.ndarray:
     """Zeros that begin at a cache line."""
-    room = np.zeros(int(np.prod(shape)) + LANES)
+    room = np.zeros(math.prod(shape) + LANES)
     start = -room.ctypes.data % 64 // 8
-    return room[start : start + int(np.prod(shape))].reshape(shape)
+    return room[start : start + math.prod(shape)].reshape(shape)
 
 
 def in_lanes(values: np.ndarray) -> np.ndarray:
@@ -46,51 +91,3 @@ def in_lanes(values: np.ndarray) -> np.ndarray:
     result = aligned(*ordered.shape)
     result[...] = ordered
     return result
-
-
-class Yardstick:
-    """Members trained by the program in C, in one of its two ways."""
-
-    def __init__(self, code: ctypes.CDLL, data: xr.Dataset, weights: np.ndarray, rate: float, distinct: bool) -> None:
-        self._members, self.weights = len(weights), in_lanes(weights)
-        x, y = data.x.values, data.y.values
-        blocks, points = len(self.weights), y.shape[1]
-        self._arrays: list[np.ndarray] = [in_lanes(x), in_lanes(y)]
-        addresses = [Pointer(a.ctypes.data) for a in (*self._arrays, self.weights)]
-        self._train: Callable[[int], None] = lambda epochs: code.plain(
-            ctypes.c_int64(blocks), ctypes.c_int64(points), ctypes.c_int64(epochs), ctypes.c_double(rate), *addresses
-        )
-        if distinct:
-            self._use_windows(code, x, y, rate)
-
-    def _use_windows(self, code: ctypes.CDLL, x: np.ndarray, y: np.ndarray, rate: float) -> None:
-        inputs, row = np.unique(x.reshape(-1, BITS), axis=0, return_inverse=True)
-        graph = windows.merged_graph(inputs, LAYERS, 3, "zeros")
-        row = row.reshape(y.shape)
-        target, share = np.zeros((2, len(y), len(inputs)))
-        np.put_along_axis(target, row, y, 1)
-        np.put_along_axis(share, row, 1 / y.shape[1], 1)
-        units = [len(graph.values), *(len(parents) for parents in graph.parents)]
-        last = graph.sums[graph.rows - len(graph.pairs)]  # each row has a last sum of its own
-        sums = graph.sums[: -len(inputs)]
-        tables = [np.ascontiguousarray(a, np.int64) for a in (*graph.parents, graph.pairs, sums, last)]
-        described = np.array([*units, len(graph.pairs), len(sums), len(inputs),
-                              *(table.ctypes.data for table in tables)], np.int64)  # fmt: skip
-        values = aligned(units[0] + 1, LANES)
-        values[:-1] = graph.values[:, None]
-        room = aligned(2 * CHANNELS * sum(u + 1 for u in units[1:]) + 4 * (len(graph.pairs) + len(graph.sums)), LANES)
-        lanes = [values, in_lanes(target), in_lanes(share), self.weights, room]
-        self._arrays += [*tables, described, *lanes]
-        addresses = [Pointer(a.ctypes.data) for a in lanes]
-        blocks = len(self.weights)
-        self._train = lambda epochs: code.distinct(
-            Pointer(described.ctypes.data), ctypes.c_int64(blocks), ctypes.c_int64(epochs), ctypes.c_double(rate),
-            *addresses
-        )  # fmt: skip
-
-    def advance(self, epochs: int) -> None:
-        self._train(epochs)
-
-    def parameters(self) -> np.ndarray:
-        """The weights now, (members, parameters)."""
-        return np.moveaxis(self.weights, -1, 1).reshape(-1, self.weights.shape[1])[: self._members]
