@@ -25,7 +25,7 @@ help: ## list the commands
 	touch $@
 
 # numba keeps what it compiled and looks for changes in a function's own file only, not in what it calls.
-.venv/compiled: .venv/stamp kbe/simd.py kbe/lane_losses.py kbe/lanes.py
+.venv/compiled: .venv/stamp kbe/simd.py $(wildcard kbe/lane*.py)
 	rm -f kbe/__pycache__/*.nbi kbe/__pycache__/*.nbc
 	touch $@
 

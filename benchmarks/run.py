@@ -5,7 +5,8 @@
 
 All ways take turns within a repeat, so that what else the machine does touches all of them alike. On a busy
 machine `--clock cpu --threads 1` compares what the ways compute, thread for thread.
-A time alone says little about another machine; the ratios say more.
+A time alone says little about another machine; the ratios say more. The yardstick is a program in C, where the machine
+has a compiler (yardstick.c).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import naive
 import numba
 import numpy as np
 import torch
+import yardstick
 
 from kbe import encoding, response, timing
 from kbe.networks import VarianceNetwork
@@ -72,6 +74,24 @@ def training(members: int, threads: int, repeats: int, clock: Clock) -> dict[str
     return result
 
 
+def beside_c(members: int, repeats: int) -> dict[str, dict[str, list[float]]] | None:
+    """Processor time of a member-epoch in microseconds, on one thread: the fast path, and both ways of the yardstick.
+
+    No member rests. None without a C compiler.
+    """
+    code = yardstick.library()
+    if code is None:
+        return None
+    result: dict[str, dict[str, list[float]]] = {}
+    for points in SIZES:
+        data, modules = encoding.random_encoding(points, 8, members), initial_modules(VarianceNetwork, members)
+        weights = np.stack([flat_parameters(module) for module in modules])
+        trainers = {w: yardstick.Yardstick(code, w, data, weights, 1e-6) for w in yardstick.WAYS}
+        times = timing.epoch_times({"fast": timing.prepare(VarianceNetwork, data)} | trainers, repeats, 0.05)
+        result[str(points)] = {n: (1e6 * times.sel(action=n) / members).values.tolist() for n in times.action.values}
+    return result
+
+
 def kernels(members: int, repeats: int, clock: Clock) -> dict[str, list[float]]:
     """Microseconds for the kernel of one network on all inputs: in a loop, and in an ensemble."""
     inputs = encoding.all_inputs(8)
@@ -114,6 +134,18 @@ def verdict(reached: bool) -> str:
     return "yes" if reached else "NO"
 
 
+def report_beside_c(found: dict[str, dict[str, list[float]]] | None) -> None:
+    if found is None:
+        print("no yardstick: this machine has no C compiler (cc, gcc or clang) that makes benchmarks/yardstick.c")
+        return
+    for points, times in found.items():
+        best = min(yardstick.WAYS, key=lambda way: np.median(times[way]))
+        ratio = np.array(times["fast"]) / np.array(times[best])
+        print(f"fast at N={points:>3}, on one thread: {np.median(ratio):.2f} times what the program in C takes "
+              f"({ratio.min():.2f}-{ratio.max():.2f}; {best}, {np.median(times[best]):.2f} microseconds); "
+              f"wanted at most 2: {verdict(np.median(ratio) <= 2)}")  # fmt: skip
+
+
 def report(found: dict) -> None:
     print("microseconds a member-epoch (median), and times faster than the loop (median, least to most)")
     for points, times in found["training"].items():
@@ -129,6 +161,7 @@ def report(found: dict) -> None:
         print(f"{name} at N={points}: {ratio:.1f} times the loop; wanted at least {bar:g}: {verdict(ratio >= bar)}")
     growth = np.median(found["training"]["256"]["fast"]) / np.median(found["training"]["20"]["fast"])
     print(f"fast from N=20 to N=256: {growth:.2f} times the cost; wanted less than 1.5: {verdict(growth < 1.5)}")
+    report_beside_c(found["yardstick"])
     ratio = np.median(against(found["kernels"], "ensemble"))
     print(f"kernels on 256 inputs: {ratio:.1f} times the loop; wanted at least 15: {verdict(ratio >= 15)}")
     first, cached = found["starts"]
@@ -148,6 +181,7 @@ def main() -> None:
     clock = CLOCKS[arguments.clock]
     found = {
         "training": training(arguments.members, arguments.threads, arguments.repeats, clock),
+        "yardstick": beside_c(arguments.members, arguments.repeats),
         "kernels": kernels(arguments.members, arguments.repeats, clock),
         "starts": starts(clock),
     }

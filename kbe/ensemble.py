@@ -131,7 +131,7 @@ def train(
     start = (weights, x, y, loss, learning_rate, reduction == "mean", jump)
     trainer: history.Trainer
     if chosen == "fast":
-        trainer = fast.FastTrainer(modules[0], *start, threads)
+        trainer = fast.FastTrainer(modules[0], *start, threads, seed=seed)
     else:
         with _told("network fails for all members at once"):
             trainer = ReferenceTrainer(modules, *start, optimizer, batch_size, seed, device, threads)

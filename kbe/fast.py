@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -10,14 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from kbe import lane_losses, lanes
+from kbe import blocks, lane_losses, lanes
+from kbe.lane_layout import FIRST_ROW, OUTPUTS, UNITS, choose_graph, hidden_rows, lay_out, node_rows, slots
 from kbe.networks import BitNetwork
 from kbe.simd import WIDTH
-from kbe.windows import WindowGraph, merged_graph, plain_graph
+from kbe.weights import mask_seed
 
-_ACTIVATIONS = {"elu": lanes.ELU, "relu": lanes.RELU, "tanh": lanes.TANH, "sigmoid": lanes.SIGMOID,
-                "linear": lanes.LINEAR, "softplus": lanes.SOFTPLUS, "exponential": lanes.EXPONENTIAL}  # fmt: skip
-_LINE = 16  # numbers: no less than a cache line of 64 bytes
+_LOOK = 100  # epochs between two looks for members at rest, at least
+_STATE = ("target", "share", "weights", "hidden", "outputs", "onset")  # the other arrays are room for work
 
 
 def obstacle(module: object, loss: Callable) -> str | None:
@@ -41,10 +40,9 @@ def obstacle(module: object, loss: Callable) -> str | None:
         return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
     if any(not parameter.requires_grad for parameter in module.parameters()):
         return "some weights require no gradient"
-    if module.dropout is not None:
-        return "the network has drop-out"
-    if module.detach_deviation:
-        return "the second head's gradient stops at the features"
+    masks = module.dropout
+    if masks is not None and (type(masks) is not nn.Dropout or not masks.training or not 0 < masks.p < 1):
+        return "the network's drop-out is not the one it was made with"
     compiled = lane_losses.compiled_form(loss)
     if compiled is None:
         return "the loss has no compiled form"
@@ -55,6 +53,10 @@ def obstacle(module: object, loss: Callable) -> str | None:
 
 class FastTrainer:
     """Many members' training, advanced some epochs at a time.
+
+    A member comes to rest when an epoch changes no bit of its weights, one NaN being as good as another: an epoch
+    depends on nothing else, so that no later one will change them either, nor the outputs. Such members leave the
+    lanes, and the others move up.
 
     Parameters
     ----------
@@ -77,12 +79,18 @@ class FastTrainer:
     threads : int or None
         Threads to use; None takes as many as torch does.
     merge : bool or None
-        Whether a window that occurs more than once is computed once; None takes what costs less.
+        Whether a window that occurs more than once is computed once; None takes what costs less. With drop-out, which
+        masks every point otherwise, none is.
+    rest : bool
+        Whether members at rest leave the lanes. With drop-out none do, since every epoch has its own masks.
+    seed : int
+        Start of the draws of drop-out.
 
     Attributes
     ----------
     cost : float
-        What an epoch of one member costs by the model of `WindowGraph.cost`; idle lanes cost as much as others.
+        What an epoch of one member costs by the model of `WindowGraph.cost`, before any is at rest; idle lanes cost as
+        much as others.
 
     Raises
     ------
@@ -92,52 +100,63 @@ class FastTrainer:
 
     def __init__(self, module: nn.Module, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
                  learning_rate: float, mean: bool, jump: float, threads: int | None,
-                 merge: bool | None = None) -> None:  # fmt: skip
+                 merge: bool | None = None, rest: bool = True, seed: int = 0) -> None:  # fmt: skip
         compiled = lane_losses.compiled_form(loss)
         if compiled is None or not isinstance(module, BitNetwork):
             raise ValueError(f"This cannot be trained on the fast path, because {obstacle(module, loss)}.")
-        members, points, _ = x.shape
         self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
-        self._members, self._blocks, self._epoch = members, -(-members // WIDTH), 0
-        self._heads, self._dtype = len(module.heads), parameters.dtype
-        graph, self._row = _graph(module, x, merge)
-        self.cost = graph.cost(module.channels, self._heads) * self._blocks * WIDTH / members
-        target, share = _slots(self._row, y, len(graph.rows), 1 / points if mean else 1.0)
-        self._target, self._share = self._in_lanes(target), self._in_lanes(share)
-        self._network = _network(module, graph)
         self._settings = (*compiled, float(learning_rate), float(jump))
-        self._weights = self._in_lanes(parameters)
-        last = self._network[0][-1]
-        self._hidden, self._back = (self._zeros(last[lanes.FIRST_ROW] + (last[lanes.UNITS] + 1) * last[lanes.OUTPUTS])
-                                    for _ in range(2))  # fmt: skip
-        values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], members)
-        self._hidden[:, : len(values)] = self._in_lanes(values.T)
-        self._gradient, self._nodes = (
-            self._zeros(self._weights.shape[1]),
-            self._zeros(len(graph.pairs) + len(graph.sums)),
-        )
-        self._outputs, self._before, self._slopes = (self._zeros(self._heads * len(graph.rows)) for _ in range(3))
-        self._onset = np.full((self._blocks, WIDTH), -1, np.int64)
-        for block in range(self._blocks):
-            lanes.forward(self._network, *(a[block] for a in (self._weights, self._hidden, self._nodes, self._outputs)))
+        self._dropout, self._seed, self._epoch = module.dropout.p if module.dropout else 0.0, seed, 0
+        self._look = _LOOK if rest and not self._dropout else None
+        graph, self._row = choose_graph(module, x, False if self._dropout else merge)
+        self._network, self._heads = lay_out(module, graph), len(module.heads)
+        self._member = blocks.filled(np.arange(len(y)))
+        self.cost = graph.cost(module.channels, self._heads) * self.active / len(y)
+        values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], len(y))
+        target, share = slots(self._row, y, len(graph.rows), 1 / y.shape[1] if mean else 1.0)
+        self._lanes = self._laid_out(parameters, values.T, target, share)
+        self._factors = np.zeros_like(self._lanes["hidden"] if self._dropout else [])
+        self._room_to_draw = torch.as_tensor(self._factors[:0])
+        names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
+        for block in range(self.active // WIDTH):
+            lanes.forward(self._network, *(self._lanes[name][block] for name in names))
+        # what is known of all members, at rest or not
+        now = {name: blocks.by_lane(self._lanes[name]) for name in ("weights", "outputs", "onset")}
+        self._known = {name: values[: len(y)].copy() for name, values in now.items()}
 
-    def _zeros(self, rows: int) -> np.ndarray:
-        """Zeros in the lanes' layout, on the boundaries of cache lines: a row across two costs twice."""
-        shape = (self._blocks, rows, WIDTH)
-        room = np.zeros(math.prod(shape) + _LINE, self._dtype)
-        start = -room.ctypes.data % (_LINE * room.itemsize) // room.itemsize
-        return room[start : start + math.prod(shape)].reshape(shape)
+    @property
+    def active(self) -> int:
+        """How many lanes are computed."""
+        return len(self._member)
 
-    def _in_lanes(self, values: np.ndarray) -> np.ndarray:
-        """From (members, n) to (blocks, n, 16); the lanes to spare repeat the last member."""
-        member = np.minimum(np.arange(self._blocks * WIDTH), self._members - 1)
-        result = self._zeros(values.shape[1])
-        result[:] = values[member].reshape(self._blocks, WIDTH, -1).swapaxes(1, 2)
-        return result
+    def _laid_out(self, weights: np.ndarray, values: np.ndarray, target: np.ndarray, share: np.ndarray) -> dict:
+        """All arrays in the order in which `lanes.advance` takes them; each argument has a row for each member."""
+        dtype, count = weights.dtype, self.active // WIDTH
 
-    def _by_member(self, values: np.ndarray) -> np.ndarray:
-        """From (blocks, n, 16) to (members, n)."""
-        return values.swapaxes(1, 2).reshape(self._blocks * WIDTH, -1)[: self._members]
+        def room(rows: int, kind: np.dtype = dtype) -> np.ndarray:
+            return blocks.zeros(count, rows, kind)
+
+        hidden, outputs = room(hidden_rows(self._network)), self._heads * len(self._network[-1][3])
+        hidden[:, : values.shape[1]] = blocks.in_lanes(values[self._member], dtype)
+        # what the activations take is rounded nowhere, and drop-out keeps what they gave: else `hidden` has the room
+        onset = room(1, np.dtype(np.int64))
+        onset[:] = -1
+        return {
+            "target": blocks.in_lanes(target[self._member], dtype),
+            "share": blocks.in_lanes(share[self._member], dtype),
+            "weights": blocks.in_lanes(weights[self._member], dtype),
+            "turned": room(weights.shape[1]),
+            "gradient": room(weights.shape[1]),
+            "sums": room(hidden.shape[1], np.dtype(np.float64)) if dtype != np.float64 else hidden,
+            "values": room(hidden.shape[1]) if self._dropout else hidden,
+            "hidden": hidden,
+            "back": room(hidden.shape[1]),
+            "nodes": room(node_rows(self._network)),
+            "outputs": room(outputs),
+            "before": room(outputs),
+            "slopes": room(outputs),
+            "onset": onset,
+        }
 
     def advance(self, epochs: int) -> None:
         """Train on.
@@ -147,21 +166,70 @@ class FastTrainer:
         epochs : int
             Steps of full-batch gradient descent.
         """
-        arrays = (self._target, self._share, self._weights, self._gradient, self._hidden, self._back, self._nodes,
-                  self._outputs, self._before, self._slopes, self._onset)  # fmt: skip
+        end = self._epoch + epochs
+        while self._epoch < end and self.active:
+            if self._dropout:
+                self._train(1, self._masks())
+            elif self._look is None or self._epoch < self._look:
+                self._train((end if self._look is None else min(end, self._look)) - self._epoch)
+            else:
+                self._train_and_look()
+        self._epoch = end
+
+    def _train(self, epochs: int, masks: np.ndarray | None = None) -> None:
+        """All lanes, in two halves, so that an odd number of blocks keeps an even number of threads busy."""
 
         def train(block: int, start: int, stop: int, first_half: Future | None = None) -> None:
             if first_half is not None:
                 first_half.result()
-            lanes.advance(self._network, *self._settings, start, stop - start, *(a[block] for a in arrays))
+            mask = None if masks is None else masks[block]
+            arrays = tuple(values[block] for values in self._lanes.values())
+            lanes.advance(self._network, *self._settings, start, stop - start, mask, arrays)
 
-        # in two halves, so that an odd number of blocks keeps an even number of threads busy
-        middle, end = self._epoch + epochs // 2, self._epoch + epochs
-        halves = [self._pool.submit(train, block, self._epoch, middle) for block in range(self._blocks)]
-        halves += [self._pool.submit(train, block, middle, end, half) for block, half in enumerate(halves)]
+        numbers, middle, end = range(self.active // WIDTH), self._epoch + epochs // 2, self._epoch + epochs
+        halves = [self._pool.submit(train, block, self._epoch, middle) for block in numbers if middle > self._epoch]
+        halves += [self._pool.submit(train, block, middle, end, halves[block] if halves else None) for block in numbers]
         for half in halves:
             half.result()
-        self._epoch += epochs
+        self._epoch = end
+
+    def _train_and_look(self) -> None:
+        """One epoch; if a block fewer is enough for the members that it moved, the others leave the lanes."""
+        before = self._lanes["weights"].copy()
+        self._train(1)
+        after = self._lanes["weights"]
+        bits = f"i{after.itemsize}"  # 0 and -0 are not the same
+        moved = (before.view(bits) != after.view(bits)) & ~(np.isnan(before) & np.isnan(after))
+        moving = np.flatnonzero(moved.any(1))
+        member, first = np.unique(self._member[moving], return_index=True)
+        if -(-len(member) // WIDTH) < self.active // WIDTH:
+            for name in self._known:
+                self._latest(name)
+            lane = blocks.filled(moving[first]) if len(member) else moving
+            for name, values in self._lanes.items():
+                stay = values[: len(lane) // WIDTH]
+                if name in _STATE:
+                    stay[...] = blocks.in_lanes(blocks.by_lane(values)[lane], values.dtype)
+                self._lanes[name] = stay
+            self._member = self._member[lane]
+        self._look = self._epoch + max(_LOOK, self._epoch // 20)  # what is found late costs a twentieth at most
+
+    def _masks(self) -> np.ndarray:
+        """The factors of the next epoch for all hidden values: those that torch draws on the reference path."""
+        generator = torch.Generator().manual_seed(mask_seed(self._seed, self._epoch + 1))
+        points, keep = self._row.shape[1], 1 - self._dropout
+        for layer in self._network[0]:
+            shape = (len(self._row), points, layer[OUTPUTS], layer[UNITS] // points)
+            drawn = self._room_to_draw.new_empty(shape).bernoulli_(keep, generator=generator).div_(keep).numpy()
+            rows = drawn.swapaxes(2, 3).reshape(len(drawn), -1)[self._member]
+            first = layer[FIRST_ROW]
+            self._factors[:, first : first + rows.shape[1]] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)
+        return self._factors
+
+    def _latest(self, name: str) -> np.ndarray:
+        """All members' values, shape (members, rows)."""
+        self._known[name][self._member] = blocks.by_lane(self._lanes[name])
+        return self._known[name]
 
     def outputs(self) -> np.ndarray:
         """The outputs now, at each member's own points.
@@ -171,7 +239,7 @@ class FastTrainer:
         numpy.ndarray, shape (members, points, heads)
             Mean and, with a second head, standard deviation.
         """
-        rows = self._by_member(self._outputs).reshape(self._members, self._heads, -1)
+        rows = self._latest("outputs").reshape(len(self._row), self._heads, -1)
         return np.take_along_axis(rows, self._row[:, None, :], 2).swapaxes(1, 2)
 
     def parameters(self) -> np.ndarray:
@@ -182,7 +250,7 @@ class FastTrainer:
         numpy.ndarray, shape (members, parameters)
             In the order of `module.parameters()`.
         """
-        return self._by_member(self._weights).copy()
+        return self._latest("weights").copy()
 
     def onset(self) -> np.ndarray:
         """The onset epochs so far.
@@ -192,50 +260,4 @@ class FastTrainer:
         numpy.ndarray, shape (members,)
             -1 for a member without onset.
         """
-        return self._onset.reshape(-1)[: self._members].copy()
-
-
-def _network(module: BitNetwork, graph: WindowGraph) -> tuple:
-    """What `kbe.lanes` must know of the architecture: table of layers, parents, activation, heads."""
-    table, unit, weight = [], 0, 0
-    row = len(graph.values) + 1  # after each layer stands one unit of zeros, the padding
-    for number, parents in enumerate(graph.parents):
-        inputs, outputs = module.channels if number else 1, module.channels
-        table.append((len(parents), inputs, outputs, unit, row, weight))
-        unit += len(parents)
-        row += (len(parents) + 1) * outputs
-        weight += outputs * (inputs * parents.shape[1] + 1)
-    kinds = np.array([_ACTIVATIONS[name] for name in module.head_activations])
-    floors = np.where(np.arange(len(kinds)) == 1, module.sigma_floor, 0.0)
-    read_out = (np.ascontiguousarray(nodes, np.int64) for nodes in (graph.pairs, graph.sums, graph.rows))
-    parents = np.ascontiguousarray(np.concatenate(graph.parents), np.int64)
-    heads = (module.positions, *read_out, kinds, floors)
-    return np.array(table, np.int64), parents, _ACTIVATIONS[module.activation], weight, heads
-
-
-def _graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple[WindowGraph, np.ndarray]:
-    """The graph with equal windows merged or not, and the row of it at which each member's points stand."""
-    members, points, bits = x.shape
-    shape, sizes = (module.layers, module.kernel_size, module.padding), (module.channels, len(module.heads))
-    distinct, inverse = np.unique(x.reshape(-1, bits), axis=0, return_inverse=True)
-    if merge or (merge is None and len(distinct) <= 10 * points):  # with more rows merging can hardly pay
-        merged, row = merged_graph(distinct, *shape), inverse.reshape(members, points)
-        if merge or merged.cost(*sizes) < plain_graph(x, *shape).cost(*sizes):
-            return merged, row
-    return plain_graph(x, *shape), np.broadcast_to(np.arange(points), (members, points))
-
-
-def _slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and their weights, shape (members, slots * rows); points with the same input take a slot each."""
-    members, points = y.shape
-    order = np.argsort(row, axis=1, kind="stable")
-    ordered = np.take_along_axis(row, order, 1)
-    first = np.maximum.accumulate(np.where(np.diff(ordered, axis=1, prepend=-1) != 0, np.arange(points), 0), axis=1)
-    slot = np.empty_like(order)
-    np.put_along_axis(slot, order, np.arange(points) - first, 1)
-    slots = int(slot.max()) + 1
-    target, share = np.zeros((2, members, slots, rows))
-    member = np.arange(members)[:, None]
-    target[member, slot, row] = y
-    share[member, slot, row] = weight
-    return target.reshape(members, -1), share.reshape(members, -1)
+        return self._latest("onset")[:, 0].copy()

@@ -14,7 +14,8 @@ from collections.abc import Callable, Hashable
 from numba import njit
 
 from kbe import losses
-from kbe.simd import add_to, load, magnitude, power, where_greater
+from kbe.lane_functions import magnitude, power
+from kbe.simd import add_to, load, where_greater
 
 SQUARED, GAUSSIAN, MISPRINTED, LAPLACE, STUDENT, BETA, FAITHFUL, CLAMPED = range(8)
 

@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 
 from kbe.encoding import member_generator
 from kbe.history import point_losses
+from kbe.weights import mask_seed
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
@@ -76,7 +77,7 @@ class ReferenceTrainer:
         torch.set_num_threads(self._threads or threads)
         try:
             with torch.random.fork_rng([self._x.device] if self._x.is_cuda else []):
-                torch.manual_seed(int(np.random.SeedSequence([self._seed, self._epoch]).generate_state(1)[0]))
+                torch.manual_seed(mask_seed(self._seed, self._epoch))
                 yield
         finally:
             torch.set_num_threads(threads)

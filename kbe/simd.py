@@ -5,13 +5,12 @@ them back, and +, -, * and / work on all sixteen. No operation is contracted, re
 replaced by an approximate one: each lane holds what plain float64 arithmetic gives, bit for
 bit, whatever vector instructions the processor has.
 
-numba's cache looks at a compiled function's own file alone: after a change here `make` clears it; else touch `lanes.py`
-and `lane_losses.py`, or their old machine code stays in use.
+numba's cache looks at a compiled function's own file alone: after a change here `make` clears it; else remove
+`kbe/__pycache__/*.nbi`, or the old machine code stays in use.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
@@ -122,6 +121,29 @@ def store(typing_context, array, row, value):
     return types.none(array, row, value), generate
 
 
+@intrinsic
+def borrowed(typing_context, arrays):
+    """The arrays of a nested tuple without the count of who holds them, for as long as the caller holds them."""
+    # each function that takes an array would count up and down: in an epoch on two points a tenth of the time
+
+    def without_owner(context, builder, kind, value):
+        if isinstance(kind, types.BaseTuple):
+            items = [builder.extract_value(value, i) for i in range(len(kind))]
+            items = [without_owner(context, builder, *one) for one in zip(kind, items, strict=True)]
+            return context.make_tuple(builder, kind, items)
+        if isinstance(kind, types.Array):
+            array = context.make_array(kind)(context, builder, value)
+            array.meminfo = array.meminfo.type(None)
+            array.parent = array.parent.type(None)
+            return array._getvalue()
+        return value
+
+    def generate(context, builder, sig, args):
+        return without_owner(context, builder, sig.args[0], args[0])
+
+    return arrays(arrays), generate
+
+
 def _selector(condition: str, name: str, meaning: str) -> Any:
     """An intrinsic that compares lane by lane and selects; NaN fails every comparison."""
 
@@ -137,6 +159,7 @@ def _selector(condition: str, name: str, meaning: str) -> Any:
 
 
 where_greater = _selector(">", "where_greater", "Lane by lane: `yes` where x > y, else `no`.")
+where_at_most = _selector("<=", "where_at_most", "Lane by lane: `yes` where x <= y, else `no`.")
 where_equal = _selector("==", "where_equal", "Lane by lane: `yes` where x == y, else `no`; x == x says it is a number.")
 
 
@@ -175,10 +198,27 @@ def with_lane(typing_context, lanes, index, value):
     return LANES(lanes, index, types.float64), generate
 
 
-@inlined
-def magnitude(x):
-    """The magnitude, |x|; NaN stays."""
-    return where_greater(0.0, x, 0.0 - x, x)
+@intrinsic
+def in_all(typing_context, number):
+    """A number in every lane."""
+
+    def generate(context, builder, sig, args):
+        return _spread(context, builder, args[0], sig.args[0])
+
+    return LANES(number), generate
+
+
+@intrinsic
+def as_held(typing_context, array, value):
+    """The lanes as they are once they are stored in an array: rounded, if it is float32."""
+
+    def generate(context, builder, sig, args):
+        lanes = _spread(context, builder, args[1], sig.args[1])
+        if sig.args[0].dtype.bitwidth == 64:
+            return lanes
+        return builder.fpext(builder.fptrunc(lanes, ir.VectorType(ir.FloatType(), WIDTH)), _VECTOR)
+
+    return LANES(array, value), generate
 
 
 @inlined
@@ -188,37 +228,14 @@ def add_to(array, row, value):
 
 
 @inlined
-def power(x, exponent):
-    """A power, lane by lane through the C library: slow, and not the same to the last bit everywhere."""
-    for i in range(WIDTH):
-        x = with_lane(x, i, math.pow(lane(x, i), exponent))
-    return x
+def load_three(array, i, j, k):
+    """Three rows."""
+    return load(array, i), load(array, j), load(array, k)
 
 
 @inlined
-def exponential(x):
-    """The exponential to rounding in every lane; beyond [-708, 709] it is 0 or infinity."""
-    # x = k log 2 + r with |r| <= log(2)/2: the Taylor polynomial of degree 13 gives exp(r) to
-    # 2e-17, and 2^k is written into the exponent's bits.
-    magic = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to a whole number
-    bounded = where_greater(x, -708.0, where_greater(709.0, x, x, 709.0), -708.0)
-    shifted = bounded * 1.4426950408889634 + magic
-    k = shifted - magic
-    r = bounded - k * 0.693147180369123816490  # log 2 in two parts, the first with few bits
-    r = r - k * 1.90821492927058770002e-10
-    p = r * 1.6059043836821613e-10 + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 1.984126984126984e-04
-    p = p * r + 1.3888888888888889e-03
-    p = p * r + 8.333333333333333e-03
-    p = p * r + 4.1666666666666664e-02
-    p = p * r + 1.6666666666666666e-01
-    p = p * r + 0.5
-    p = r * r * p + r  # small beside the 1, so that its rounding is too
-    result = (p + 1.0) * power_of_two(shifted)
-    result = where_greater(x, 709.0, math.inf, result)
-    result = where_greater(-708.0, x, 0.0, result)
-    return where_equal(x, x, result, x)
+def store_three(array, i, j, k, x, y, z):
+    """Put lanes into three rows; the same row may occur again with the same lanes."""
+    store(array, i, x)
+    store(array, j, y)
+    store(array, k, z)

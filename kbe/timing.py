@@ -48,7 +48,7 @@ def prepare(
     Returns
     -------
     Trainer
-        Its learning rate is so small that no member blows up.
+        Its learning rate is so small that no member blows up, and none leaves the lanes.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def prepare(
     weights = np.stack([flat_parameters(module) for module in modules])
     trainer: Trainer
     if path == "fast":
-        trainer = FastTrainer(modules[0], weights, x, y, loss, rate, True, jump, threads, merge)
+        trainer = FastTrainer(modules[0], weights, x, y, loss, rate, True, jump, threads, merge, rest=False)
     else:
         trainer = ReferenceTrainer(modules, weights, x, y, loss, rate, True, jump, None, None, 0, "cpu", threads)
     trainer.advance(1)

@@ -58,6 +58,24 @@ def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 
     return modules
 
 
+def mask_seed(seed: int, epoch: int) -> int:
+    """From which number torch's stream starts anew in an epoch, for the masks of drop-out.
+
+    Parameters
+    ----------
+    seed : int
+        Start of all draws.
+    epoch : int
+        The epoch that is trained.
+
+    Returns
+    -------
+    int
+        For `torch.manual_seed`.
+    """
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
 def flat_parameters(module: nn.Module) -> np.ndarray:
     """A module's parameters as one vector.
 

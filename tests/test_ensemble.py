@@ -116,6 +116,32 @@ def test_paths_agree_for_three_heads_of_which_the_third_is_idle():
     assert (abs(fast.output[..., 2] - fast.output[:, 0, :, 2]) > 1e-3).any()  # its features move all the same
 
 
+@pytest.mark.parametrize("merge", [False, True])
+def test_paths_agree_where_the_second_heads_gradient_stops_at_the_features(merge):
+    data = small(points=28 if merge else 3)
+    fast, reference = both_paths(network(detach_deviation=True), data, epochs=25)
+    assert largest_difference(fast, reference) < 1e-12
+    attached = ensemble.train(network(), data, epochs=25)
+    assert largest_difference(fast, attached) > 1e-3
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"dropout": 0.5, "padding": "valid", "layers": 2, "channels": 4}, {"activation": "relu", "layers": 1},
+    {"padding": "circular", "activation": "tanh", "channels": 2}, {"kernel_size": 2, "detach_deviation": True},
+], ids=str)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_paths_draw_the_same_masks_and_agree(options):
+    make, data = network(**{"dropout": 0.2, **options}), small(19, repeat=True)
+    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    options = {"epochs": 30, "learning_rate": 0.03, "seed": 3}
+    fast, reference = both_paths(make, data, keep_parameters=True, **options)
+    assert torch.equal(torch.random.get_rng_state(), state) and torch.get_num_threads() == threads
+    assert largest_difference(fast, reference) < 1e-12
+    assert abs(fast.parameters - reference.parameters).max() < 1e-12
+    other = ensemble.train(make, data, threads=2, record=[30], **options)
+    assert np.array_equal(other.mu[:, -1], fast.mu[:, -1])
+
+
 def test_single_precision_agrees_to_its_rounding():
     fast, reference = both_paths(network(), small(), epochs=25, dtype="float32")
     exact = ensemble.train(network(), small(), epochs=25)
@@ -298,10 +324,12 @@ class Dropping(nn.Module):
         return self.layers(x)
 
 
-def test_drop_out_comes_from_the_seed_and_from_nothing_else():
+@pytest.mark.parametrize(("make", "path"), [(Dropping, "reference"), (network(dropout=0.3), "fast")])
+def test_drop_out_comes_from_the_seed_and_from_nothing_else(make, path):
     def run(seed, record):
         torch.rand(3)
-        result = ensemble.train(Dropping, small(), losses.squared_error, epochs=9, seed=seed, record=record)
+        result = ensemble.train(make, small(), losses.squared_error, epochs=9, seed=seed, record=record)
+        assert result.attrs["path"] == path
         return result.mu.sel(epoch=9).values
 
     state = torch.random.get_rng_state()
@@ -313,10 +341,11 @@ def test_drop_out_comes_from_the_seed_and_from_nothing_else():
     assert torch.equal(once, twice)
 
 
-def test_what_is_recorded_is_without_drop_out():
-    run = ensemble.train(Dropping, small(), losses.squared_error, epochs=5, keep_parameters=True)
+@pytest.mark.parametrize("make", [Dropping, network(dropout=0.3)])
+def test_what_is_recorded_is_without_drop_out(make):
+    run = ensemble.train(make, small(), losses.squared_error, epochs=5, keep_parameters=True)
     for member in range(3):
-        module = ensemble.with_parameters(Dropping(), run.parameters[member, -1].values).eval()
+        module = ensemble.with_parameters(make(), run.parameters[member, -1].values).eval()
         expected = module(torch.as_tensor(run.x[member].values))[:, 0].detach()
         np.testing.assert_allclose(run.mu[member, -1], expected, rtol=1e-12)
 
@@ -489,6 +518,12 @@ def frozen() -> nn.Module:
     return module
 
 
+def without_masks() -> nn.Module:
+    module = VarianceNetwork(bits=5, dropout=0.1)
+    module.dropout.eval()
+    return module
+
+
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"optimizer": torch.optim.Adam}, "no optimizer but gradient descent"),
     ({"batch_size": 2}, "full batch only"),
@@ -496,8 +531,7 @@ def frozen() -> nn.Module:
     ({"network": part(Other, bits=5)}, "computes otherwise"),
     ({"network": part(nn.Linear, 5, 2)}, "computes otherwise"),
     ({"network": frozen}, "require no gradient"),
-    ({"network": part(VarianceNetwork, bits=5, dropout=0.1)}, "has drop-out"),
-    ({"network": part(VarianceNetwork, bits=5, detach_deviation=True)}, "gradient stops"),
+    ({"network": without_masks}, "drop-out is not the one"),
     ({"loss": lambda output, target: output[..., 0] - target}, "no compiled form"),
     ({"loss": part(losses.gaussian_nll)}, None),
 ])  # fmt: skip

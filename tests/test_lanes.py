@@ -11,14 +11,14 @@ import torch
 from numba import njit
 from torch import nn
 
-from kbe import lane_losses, lanes, losses
+from kbe import lane_activations, lane_backward, lane_losses, lanes, losses
 from kbe.encoding import random_encoding
 from kbe.fast import FastTrainer
 from kbe.networks import ACTIVATIONS, HEADS, BitNetwork
 from kbe.simd import WIDTH, load, store
 from kbe.weights import flat_parameters, with_parameters
 
-KINDS = {name: getattr(lanes, name.upper()) for name in (*ACTIVATIONS, *HEADS)}
+KINDS = {name: lane_activations.NAMES[name] for name in (*ACTIVATIONS, *HEADS)}
 LOSSES = [
     losses.squared_error,
     losses.gaussian_nll,
@@ -34,8 +34,11 @@ LOSSES = [
 @njit(error_model="numpy")
 def activated(z, kind, values, slopes):
     for row in range(z.shape[0]):
-        store(values, row, lanes.activate(load(z, row), kind))
-        store(slopes, row, lanes.slope(load(values, row), kind))
+        store(values, row, lane_activations.activate(load(z, row), kind))
+        store(slopes, row, lane_activations.slope(load(values, row), kind))
+
+
+ROOM = ("hidden", "hidden", "nodes", "outputs", "slopes", "gradient", "back")  # the values are the hidden ones
 
 
 class Laid(NamedTuple):
@@ -47,7 +50,7 @@ class Laid(NamedTuple):
     y: torch.Tensor
 
     def block(self, *names: str) -> list[np.ndarray]:
-        return [getattr(self.trainer, f"_{name}")[0] for name in names]
+        return [self.trainer._lanes[name][0] for name in names]
 
 
 def lay_out(merge: bool = True, heads: tuple[str, ...] = ("sigmoid", "softplus"), points: int = 6, **settings) -> Laid:
@@ -146,7 +149,8 @@ def test_loss_slopes_of_a_point_that_is_not_finite_are_not_finite(loss):
 @pytest.mark.parametrize("settings", [
     {}, {"layers": 1}, {"layers": 2, "channels": 3}, {"kernel_size": 2}, {"kernel_size": 4, "padding": "circular"},
     {"padding": "valid", "layers": 2}, {"activation": "relu"}, {"activation": "tanh"}, {"activation": "sigmoid"},
-    {"heads": ("linear",)}, {"heads": ("exponential", "linear")}, {"bits": 1},
+    {"heads": ("linear",)}, {"heads": ("exponential", "linear")}, {"bits": 1}, {"channels": 1}, {"channels": 4},
+    {"channels": 5, "kernel_size": 5},
 ])  # fmt: skip
 def test_backward_gives_autograds_gradient(settings, merge):
     """Whatever the slopes in the outputs: here they are random, and zero at rows that a member lacks."""
@@ -156,9 +160,8 @@ def test_backward_gives_autograds_gradient(settings, merge):
     rows, generator = len(outputs) // len(laid.modules[0].heads), np.random.default_rng(1)
     slopes[:] = generator.standard_normal(slopes.shape)
     slopes.reshape(-1, rows, WIDTH)[:, share[:rows] == 0] = 0
-    lanes.backward(
-        laid.trainer._network, *laid.block("weights", "hidden", "nodes", "outputs", "slopes", "gradient", "back")
-    )
+    before, after = laid.block("weights", "turned"), laid.block(*ROOM)
+    lane_backward.backward(laid.trainer._network, *before, None, *after)
     (gradient,) = laid.block("gradient")
     for member, (module, x, row) in enumerate(zip(laid.modules, laid.x, laid.trainer._row, strict=True)):
         distinct = [list(row).index(one) for one in dict.fromkeys(row)]  # an input drawn twice has one row
@@ -168,21 +171,23 @@ def test_backward_gives_autograds_gradient(settings, merge):
         np.testing.assert_allclose(gradient[:, member], expected, rtol=1e-11, atol=1e-13)
 
 
-def test_backward_through_the_heads_alone():
+def test_backward_through_the_sums_of_the_heads_alone():
     laid = lay_out(layers=1)
-    names = ("weights", "hidden", "nodes", "outputs", "slopes", "gradient", "back")
-    weights, hidden, nodes, outputs, slopes, gradient, back = laid.block(*names)
-    table, _, _, first_weight, heads = laid.trainer._network
-    slopes[:] = 1.0
-    gradient[:], back[:] = 0.0, 0.0
-    lanes.back_through_heads(table[-1], heads, weights, first_weight, hidden, nodes, outputs, slopes, gradient, back)
-    positions, rows = heads[0], heads[3]
-    assert (gradient[:first_weight] == 0).all()  # the layers' gradients are not yet known
-    # with unit slopes the bias of a head gains the sum of R' over rows
+    outputs, slopes, gradient, nodes = laid.block("outputs", "slopes", "gradient", "nodes")
+    table, *_, first_weight, heads = laid.trainer._network
+    slopes[:], gradient[:] = 1.0, 0.0
+    lane_backward.back_through_sums(table[-1], heads, first_weight, outputs, slopes, gradient, nodes)
+    positions, pairs, _, rows = heads[:4]
+    bias = first_weight + 2 * positions
+    assert (np.delete(gradient, [bias, -1], axis=0) == 0).all()  # the others' gradients are not yet known
+    # with unit slopes the bias of a head gains the sum of R' over rows, and so do the pairs of each position together
     mean, deviation = outputs[: len(rows)], outputs[len(rows) :] - 0.1
-    np.testing.assert_allclose(gradient[first_weight + 2 * positions], (mean * (1 - mean)).sum(0), rtol=1e-12)
+    np.testing.assert_allclose(gradient[bias], (mean * (1 - mean)).sum(0), rtol=1e-12)
     np.testing.assert_allclose(gradient[-1], (1 - np.exp(-deviation)).sum(0), rtol=1e-12)
-    assert np.abs(back[table[-1, lanes.FIRST_ROW] :]).sum() > 0
+    for head, total in enumerate((gradient[bias], gradient[-1])):
+        of_pairs = nodes.reshape(2, -1, WIDTH)[head, : len(pairs)]
+        for position in range(positions):
+            np.testing.assert_allclose(of_pairs[pairs[:, 0] == position].sum(0), total, rtol=1e-12)
 
 
 # --- step and onset
@@ -198,16 +203,16 @@ def test_step_is_gradient_descent_and_bit_for_bit_so():
 
 def test_onset_is_the_first_jump_at_a_point_of_the_member():
     before, share = np.zeros((4, WIDTH)), np.ones((2, WIDTH))
-    outputs, onset = np.zeros((4, WIDTH)), np.full(WIDTH, -1)
+    outputs, onset = np.zeros((4, WIDTH)), np.full((1, WIDTH), -1)
     outputs[1, 0] = 0.3  # a jump of the mean
     outputs[3, 1] = -0.3  # of the deviation, downwards
     outputs[2, 2] = np.nan
     outputs[2, 3] = np.inf
     outputs[0, 4] = 0.25  # no more than allowed
     outputs[1, 5], share[1, 5] = 0.9, 0.0  # where the member has no point
-    outputs[0, 6], onset[6] = 0.9, 3  # it had its onset before
+    outputs[0, 6], onset[0, 6] = 0.9, 3  # it had its onset before
     lanes.note_onsets(outputs, 2, before, share, 0.25, 8, onset)
-    assert onset.tolist() == [8, 8, 8, 8, -1, -1, 3] + [-1] * 9
+    assert onset[0].tolist() == [8, 8, 8, 8, -1, -1, 3] + [-1] * 9
 
 
 def test_an_epoch_is_one_step_down_autograds_gradient():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 
 import mpmath
 import numpy as np
@@ -12,15 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from kbe.lane_functions import exponential, magnitude, power
 from kbe.simd import (
     WIDTH,
     add_to,
-    exponential,
+    as_held,
+    borrowed,
+    in_all,
     lane,
     load,
-    magnitude,
-    power,
+    load_three,
     store,
+    store_three,
+    where_at_most,
     where_equal,
     where_greater,
     with_lane,
@@ -54,6 +59,7 @@ def choices(x, y, out):
     store(out, 1, where_equal(a, b, a, b))
     store(out, 2, magnitude(a))
     store(out, 3, with_lane(a, 3, lane(b, 5)))
+    store(out, 4, where_at_most(a, b, 1.0, 0.0))
 
 
 @compiled
@@ -104,8 +110,9 @@ def test_a_product_and_a_sum_are_not_fused():
 @pytest.mark.parametrize("shift", range(3))
 def test_choices_follow_each_lane_and_nan_fails_every_comparison(shift):
     x, y = SPECIAL[None], np.roll(SPECIAL, shift)[None].copy()
-    out = np.empty((4, WIDTH))
+    out = np.empty((5, WIDTH))
     choices(x, y, out)
+    assert same(out[4], (x <= y)[0].astype(float))
     assert same(out[0], (x > y)[0].astype(float))
     assert same(out[1], np.where(x == y, x, y)[0])
     assert same(np.abs(out[2]), np.abs(x[0]))
@@ -119,6 +126,46 @@ def test_float32_rows_are_read_exactly_and_stored_rounded():
     out = np.empty((7, WIDTH), np.float32)
     arithmetic(x, np.full_like(x, 3), out)
     assert (out[3] == (x.astype(float) / 3).astype(np.float32)).all()
+
+
+@compiled
+def threes(arrays):
+    source, target = borrowed(arrays)
+    x, y, z = load_three(source, 4, 0, 4)
+    store_three(target, 1, 3, 1, x, y + in_all(0.5), z)
+
+
+def test_three_rows_are_loaded_and_stored_in_their_order():
+    source, target = np.arange(5.0 * WIDTH).reshape(5, WIDTH), np.zeros((4, WIDTH))
+    threes((source, target))
+    assert (target[1] == source[4]).all() and (target[3] == source[0] + 0.5).all()
+    assert (target[[0, 2]] == 0).all()
+
+
+def test_borrowed_arrays_are_given_back():
+    source, target = np.zeros((5, WIDTH)), np.zeros((4, WIDTH))
+    before = sys.getrefcount(source), sys.getrefcount(target)
+    for _ in range(5):
+        threes((source, target))
+    assert (sys.getrefcount(source), sys.getrefcount(target)) == before
+
+
+@compiled
+def sums(x, holder, out):
+    total = load(x, 0)
+    for row in range(1, x.shape[0]):
+        total = as_held(holder, total + load(x, row))
+    store(out, 0, total)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sum_in_a_register_is_rounded_as_one_in_the_array(dtype):
+    x, out = np.random.default_rng(0).random((50, WIDTH)), np.empty((1, WIDTH))
+    sums(x, np.empty((1, WIDTH), dtype), out)
+    total = x[0]
+    for row in x[1:]:
+        total = (total + row).astype(dtype).astype(float)
+    assert (out[0] == total).all()
 
 
 def test_exponential_is_right_to_one_unit_in_the_last_place():

@@ -36,6 +36,13 @@ def test_a_trainer_is_ready_and_hardly_moves(path):
     assert 0 < np.abs(trainer.outputs() - before).max() < 1e-4
 
 
+def test_no_member_leaves_the_lanes_while_epochs_are_measured():
+    trainer = timing.prepare(SMALL, random_encoding(3, 4, 33))
+    trainer._lanes["weights"][:] = np.nan  # at rest
+    trainer.advance(500)
+    assert trainer.active == 48
+
+
 def test_time_of_an_epoch_does_not_depend_on_how_long_is_measured():
     trainers = {"one": timing.prepare(VarianceNetwork, random_encoding(20, 8, 16))}
     short, long = (float(timing.epoch_times(trainers, 5, seconds).min()) for seconds in (0.002, 0.02))
