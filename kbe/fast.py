@@ -107,7 +107,7 @@ class FastTrainer:
         self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
         self._settings = (*compiled, float(learning_rate), float(jump))
         self._dropout, self._seed, self._epoch = module.dropout.p if module.dropout else 0.0, seed, 0
-        self._look = _LOOK if rest and not self._dropout else None
+        self._look = _LOOK if rest else None
         graph, self._row = choose_graph(module, x, False if self._dropout else merge)
         self._network, self._heads = lay_out(module, graph), len(module.heads)
         self._member = blocks.filled(np.arange(len(y)))
