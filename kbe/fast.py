@@ -107,7 +107,7 @@ class FastTrainer:
         self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
         self._settings = (*compiled, float(learning_rate), float(jump))
         self._dropout, self._seed, self._epoch = module.dropout.p if module.dropout else 0.0, seed, 0
-        self._look = _LOOK if rest and not self._dropout else None
+        self._look = _LOOK if rest else None
         graph, self._row = choose_graph(module, x, False if self._dropout else merge)
         self._network, self._heads = lay_out(module, graph), len(module.heads)
         self._member = blocks.filled(np.arange(len(y)))
@@ -115,8 +115,7 @@ class FastTrainer:
         values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], len(y))
         target, share = slots(self._row, y, len(graph.rows), 1 / y.shape[1] if mean else 1.0)
         self._lanes = self._laid_out(parameters, values.T, target, share)
-        self._factors = np.zeros_like(self._lanes["hidden"] if self._dropout else [])
-        self._room_to_draw = torch.as_tensor(self._factors[:0])
+        self._factors = np.zeros_like(self._lanes["hidden"]) if self._dropout else np.empty(0)
         names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
         for block in range(self.active // WIDTH):
             lanes.forward(self._network, *(self._lanes[name][block] for name in names))
@@ -217,10 +216,10 @@ class FastTrainer:
     def _masks(self) -> np.ndarray:
         """The factors of the next epoch for all hidden values: those that torch draws on the reference path."""
         generator = torch.Generator().manual_seed(mask_seed(self._seed, self._epoch + 1))
-        points, keep = self._row.shape[1], 1 - self._dropout
+        points, keep, like = self._row.shape[1], 1 - self._dropout, torch.as_tensor(self._factors[:0])
         for layer in self._network[0]:
             shape = (len(self._row), points, layer[OUTPUTS], layer[UNITS] // points)
-            drawn = self._room_to_draw.new_empty(shape).bernoulli_(keep, generator=generator).div_(keep).numpy()
+            drawn = like.new_empty(shape).bernoulli_(keep, generator=generator).div_(keep).numpy()
             rows = drawn.swapaxes(2, 3).reshape(len(drawn), -1)[self._member]
             first = layer[FIRST_ROW]
             self._factors[:, first : first + rows.shape[1]] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)

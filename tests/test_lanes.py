@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -213,6 +214,24 @@ def test_onset_is_the_first_jump_at_a_point_of_the_member():
     outputs[0, 6], onset[0, 6] = 0.9, 3  # it had its onset before
     lanes.note_onsets(outputs, 2, before, share, 0.25, 8, onset)
     assert onset[0].tolist() == [8, 8, 8, 8, -1, -1, 3] + [-1] * 9
+
+
+@pytest.mark.parametrize(("points", "dtype", "expected"), [
+    (3, "float64", "7ce53bb0f59ac13a"), (31, "float64", "3d3d268705b52ff8"),
+    (3, "float32", "df4e702aca6e5610"), (31, "float32", "2eca34c3f10e21d7"),
+])  # fmt: skip
+def test_no_sum_is_reordered_and_no_operation_fused_on_any_processor(points, dtype, expected):
+    """The bits of outputs and weights after some epochs, as they first were: without and with merged windows."""
+    draw = np.random.default_rng(0)
+    module = BitNetwork(("sigmoid", "sigmoid"), bits=5, channels=4)
+    weights = draw.random((5, len(flat_parameters(module)))).astype(dtype) - 0.5
+    codes = np.argsort(draw.random((5, 32)), axis=1)[:, :points]
+    x, y = (codes[..., None] >> np.arange(5) & 1).astype(float), codes % 3 % 2 * 1.0
+    trainer = FastTrainer(module, weights, x, y, losses.gaussian_nll, 0.02, True, 0.25, 1)
+    trainer.advance(25)
+    assert (trainer._row.max() >= points) == (points == 31)
+    found = np.ascontiguousarray(trainer.outputs()).tobytes() + trainer.parameters().tobytes()
+    assert hashlib.sha256(found).hexdigest()[:16] == expected
 
 
 def test_an_epoch_is_one_step_down_autograds_gradient():
