@@ -87,7 +87,7 @@ def beside_c(members: int, repeats: int) -> dict[str, dict[str, list[float]]] | 
         data, modules = encoding.random_encoding(points, 8, members), initial_modules(VarianceNetwork, members)
         weights = np.stack([flat_parameters(module) for module in modules])
         trainers = {w: yardstick.Yardstick(code, w, data, weights, 1e-6) for w in yardstick.WAYS}
-        times = timing.epoch_times({"fast": timing.prepare(VarianceNetwork, data)} | trainers, repeats, 0.05)
+        times = timing.epoch_times({"fast": timing.prepare(VarianceNetwork, data)} | trainers, repeats, 0.2)
         result[str(points)] = {n: (1e6 * times.sel(action=n) / members).values.tolist() for n in times.action.values}
     return result
 
