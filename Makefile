@@ -24,19 +24,14 @@ help: ## list the commands
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-# numba keeps what it compiled and looks for changes in a function's own file only, not in what it calls.
-.venv/compiled: .venv/stamp kbe/simd.py $(wildcard kbe/lane*.py)
-	rm -f kbe/__pycache__/*.nbi kbe/__pycache__/*.nbc
-	touch $@
-
-book: .venv/compiled ## execute what has changed and build the pages: _build/html/index.html
+book: .venv/stamp ## execute what has changed and build the pages: _build/html/index.html
 	$(KBE) build
 
-serve: .venv/compiled ## build the pages, show them on this machine alone, build again at every save; PORT=8000
+serve: .venv/stamp ## build the pages, show them on this machine alone, build again at every save; PORT=8000
 	$(KBE) serve --port $(PORT)
 
 # A page that fails to execute is named at once; the tests then run all the same, and fail for it.
-test: .venv/compiled lint ## linter, type checker, unit tests, and what the pages print against what is stored
+test: .venv/stamp lint ## linter, type checker, unit tests, and what the pages print against what is stored
 	-$(KBE) execute
 	$(PYTEST) tests book
 
@@ -47,22 +42,22 @@ lint: .venv/stamp ## the linter, the format and the types
 
 # What a chapter prints for regression must not depend on threads or on vector instructions.
 VARIANTS := OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=generic
-test-variants: .venv/compiled ## the stored outputs with two threads, and with older vector instructions
+test-variants: .venv/stamp ## the stored outputs with two threads, and with older vector instructions
 	set -e; for variant in $(VARIANTS); do env $$variant $(KBE) execute; env $$variant $(PYTEST) book; done
 
-notebooks: .venv/compiled ## store what the pages print; PAGES="model scale" for some, ACCEPT="scale:grows" where it is meant
+notebooks: .venv/stamp ## store what the pages print; PAGES="model scale" for some, ACCEPT="scale:grows" where it is meant
 	$(KBE) notebooks $(PAGES) $(if $(ACCEPT),--accept $(ACCEPT))
 
-draft: .venv/compiled ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
+draft: .venv/stamp ## the whole book with small parameters, quickly: _build/draft/_build/html/index.html
 	$(KBE) draft
 
-pdf: .venv/compiled ## the book as a PDF: _build/latex/book.pdf
+pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
 	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
 	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
 	$(KBE) build --pdf
 
-bench: .venv/compiled ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
+bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json
 
 clean: ## remove what was built, not the environment
-	rm -rf _build
+	rm -rf _build kbe/__pycache__

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from kbe.lane_functions import exponential, exponential_within
+from kbe.machine_code import compiled
 from kbe.simd import WIDTH, inlined, lane, where_at_most, where_greater, with_lane
 
 ELU, RELU, TANH, SIGMOID, LINEAR, SOFTPLUS, EXPONENTIAL = range(7)
 NAMES = {"elu": ELU, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LINEAR, "softplus": SOFTPLUS,
          "exponential": EXPONENTIAL}  # fmt: skip
-
-compiled = njit(cache=True, error_model="numpy")
 
 
 @inlined

@@ -6,15 +6,12 @@ sum stays in a register until it is complete. In single precision it is rounded 
 
 from __future__ import annotations
 
-from numba import njit
-
 from kbe.lane_activations import ELU, SIGMOID, elu_slope, sigmoid_slope, slope
 from kbe.lane_layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, INPUTS, OUTPUTS, UNITS
+from kbe.machine_code import compiled
 from kbe.simd import as_held, in_all, inlined, load, load_three, store, store_three, where_equal
 
 AT_ONCE = 100000  # units whose slopes stay in the processor's nearest memory
-
-compiled = njit(cache=True, error_model="numpy")
 
 
 @inlined

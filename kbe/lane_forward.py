@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from kbe.lane_activations import ELU, SIGMOID, activate, elu, sigmoid
 from kbe.lane_layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, INPUTS, OUTPUTS, UNITS
+from kbe.machine_code import compiled
 from kbe.simd import load, load_three, store, store_three
-
-compiled = njit(cache=True, error_model="numpy")
 
 
 @compiled

@@ -11,10 +11,9 @@ import functools
 import inspect
 from collections.abc import Callable, Hashable
 
-from numba import njit
-
 from kbe import losses
 from kbe.lane_functions import magnitude, power
+from kbe.machine_code import compiled
 from kbe.simd import add_to, load, where_greater
 
 SQUARED, GAUSSIAN, MISPRINTED, LAPLACE, STUDENT, BETA, FAITHFUL, CLAMPED = range(8)
@@ -30,8 +29,6 @@ FORMS: dict[Callable, tuple[int, str | None]] = {
     losses.faithful_nll: (FAITHFUL, None),
     losses.clamped_gaussian_nll: (CLAMPED, "floor"),
 }
-
-compiled = njit(cache=True, error_model="numpy")
 
 
 def compiled_form(loss: Callable) -> tuple[int, float] | None:

@@ -11,16 +11,15 @@ out is said in `kbe.lane_layout`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from kbe.lane_backward import backward
 from kbe.lane_forward import propagate
 from kbe.lane_functions import magnitude
 from kbe.lane_losses import loss_slopes
+from kbe.machine_code import compiled
 from kbe.simd import WIDTH, borrowed, lane, load, store, where_equal, where_greater
 
-compiled = njit(cache=True, error_model="numpy")
-threadable = njit(cache=True, error_model="numpy", nogil=True)
+threadable = compiled(nogil=True)
 
 
 @compiled

@@ -4,9 +4,6 @@ Inside a function compiled by numba, `load` takes sixteen neighbours from an arr
 them back, and +, -, * and / work on all sixteen. No operation is contracted, reordered or
 replaced by an approximate one: each lane holds what plain float64 arithmetic gives, bit for
 bit, whatever vector instructions the processor has.
-
-numba's cache looks at a compiled function's own file alone: after a change here `make` clears it; else remove
-`kbe/__pycache__/*.nbi`, or the old machine code stays in use.
 """
 
 from __future__ import annotations
@@ -15,15 +12,17 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from kbe.machine_code import compiled
 
 WIDTH = 16
 _VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 _INTEGERS = ir.VectorType(ir.IntType(64), WIDTH)
 
-inlined = njit(cache=True, error_model="numpy", inline="always")
+inlined = compiled(inline="always")
 
 
 class LanesType(types.Type):
