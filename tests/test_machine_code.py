@@ -14,9 +14,15 @@ from kbe import lanes, machine_code
 
 PACKAGE = Path(machine_code.__file__).parent
 CALLED = "from kbe.machine_code import compiled\n\n\n@compiled(inline='always')\ndef f(x):\n    return {} * x\n"
-CALLING = (
-    "from kbe.machine_code import compiled\nfrom kbe.simd import f\n\n\n@compiled\ndef g(x):\n    return f(x) + 1.0\n"
-)
+CALLING = """
+from kbe.machine_code import compiled
+from kbe.simd import f
+
+
+@compiled
+def g(x):
+    return f(x) + 1.0
+"""
 RUN = "from kbe.lane_g import g; print(g(1.0), sum(g.stats.cache_hits.values()), g.stats.cache_path)"
 
 
@@ -45,7 +51,7 @@ def test_a_change_in_what_is_called_renews_the_machine_code_of_what_calls_it(pac
 def test_a_folder_of_ones_own_is_taken_and_none_where_nobody_can_write(package):
     assert run(package, NUMBA_CACHE_DIR=str(package / "mine"))[2][0].startswith(str(package / "mine" / "machine-code-"))
     (package / "kbe" / "__pycache__").write_text("no folder")
-    assert run(package, HOME="/proc/none") == (3.0, 0, ["None"]) or run(package, HOME="/proc/none")[0] == 3.0
+    assert run(package, HOME="/proc/none") == (3.0, 0, ["None"])
 
 
 def test_every_compiled_source_is_part_of_the_folders_name():
