@@ -13,7 +13,8 @@ import nbformat
 from kbe.book import contents
 from kbe.claims import FAILS, HOLDS, UNDECIDED, Judged
 
-TOLERANCE = 0.1  # of an interval's width
+OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
+OF_DISTANCE = 1e-3  # of the distance to the criterion, where an interval is narrower: rounding, as a rule
 RELATIVE = 0.01  # for numbers without an interval
 CHECKED = "nbval-check-output"
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
@@ -46,7 +47,9 @@ class Move:
 
 
 def claims_moved(chapter: str, before: Sequence[Judged], after: Sequence[Judged]) -> list[Move]:
-    """The claims whose verdict is another, or whose numbers moved by more than a tenth of their interval.
+    """The claims whose verdict is another, or whose numbers moved by more than their tolerance.
+
+    The tolerance is a tenth of the interval's width or, if that is more, a thousandth of the distance to the criterion.
 
     Parameters
     ----------
@@ -77,11 +80,11 @@ def _claim_moved(name: str, old: Judged | None, new: Judged | None) -> Move | No
         return Move(name, *criteria, "another criterion", needs_accepting=True, judged=old)
     if new.claim.timing:
         return None
-    width = old.high - old.low
+    tolerance = _tolerance(old)
     pairs = [(old.estimate, new.estimate), (old.low, new.low), (old.high, new.high)]
-    if all(_close(a, b, TOLERANCE * width) for a, b in pairs) and _counts(old) == _counts(new):
+    if all(_close(a, b, tolerance) for a, b in pairs) and _counts(old) == _counts(new):
         return None
-    inside = _close(old.estimate, new.estimate, 0) or old.low <= new.estimate <= old.high
+    inside = _close(old.estimate, new.estimate, tolerance) or old.low <= new.estimate <= old.high
     what = "moved within its interval" if inside else "left its interval"
     return Move(name, _result(old), _result(new), what, needs_accepting=not inside, judged=old)
 
@@ -149,10 +152,11 @@ def _as_number(form: str) -> str:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Sentences with the line in which they begin; a blank line or an item of a list ends one too."""
-    start, words = 1, ""
+    """Sentences with the line in which they begin; a blank line, an item of a list and a line of code end one too."""
+    start, words, in_code = 1, "", False
     for number, line in enumerate([*text.splitlines(), ""], 1):
-        if not line.strip() or line.lstrip().startswith(("- ", "* ", "|", "#")):
+        in_code = line.startswith("```{code-cell}") or (in_code and not line.startswith("```"))
+        if in_code or not line.strip() or line.lstrip().startswith(("- ", "* ", "|", "#", "```")):
             yield from ([(start, words)] if words else [])
             words = ""
         for part in re.split(r"(?<=[.!?]) +(?=[A-Z{`*])", line.strip()):
@@ -163,9 +167,16 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
                 start, words = (start, f"{words} {part}") if words else (number, part)
 
 
+def _tolerance(one: Judged) -> float:
+    """How much of a claim's numbers may be another computer's rounding or a member more or less."""
+    bounds = [bound for bound in (one.claim.above, one.claim.below) if bound is not None]
+    wide = [OF_WIDTH * (one.high - one.low), *(OF_DISTANCE * abs(one.estimate - bound) for bound in bounds)]
+    return max((value for value in wide if math.isfinite(value)), default=0.0)
+
+
 def _close(a: float, b: float, tolerance: float) -> bool:
     same = a == b or (math.isnan(a) and math.isnan(b))
-    return same or abs(a - b) <= max(tolerance if math.isfinite(tolerance) else 0.0, 1e-9 * max(abs(a), abs(b)))
+    return same or abs(a - b) <= max(tolerance, 1e-9 * max(abs(a), abs(b)))
 
 
 def _counts(one: Judged) -> tuple[int, int]:
