@@ -83,6 +83,10 @@ def test_other_pages_are_built_anew_when_a_title_or_a_label_changes(book, old, n
     (book / "book" / "one.md").write_text(PAGE.replace(old, new))
     staged(book)
     assert (building._shared(book / "stage") != before) == others
+    before = building._shared(book / "stage")
+    (book / "book" / "_static" / "book.css").write_text("p { color: red }")
+    staged(book)
+    assert building._shared(book / "stage") != before
 
 
 def test_a_page_that_was_not_executed_is_not_staged(book):

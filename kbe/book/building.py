@@ -18,6 +18,7 @@ from kbe.book.executions import Execution
 from kbe.book.staging import stage
 
 BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
+PAGES = (".md", ".ipynb")
 LOOPBACK = "127.0.0.1"
 # Lines on which other pages depend: titles, labels, names of figures.
 _SHARED = ("#", "(", ":label:", ":name:", "    name:", "name:", "```{figure}")
@@ -122,14 +123,14 @@ def _times(root: Path) -> dict[Path, int]:
 
 
 def _shared(staged: Path) -> str:
-    """A digest of all on which pages other than their own depend."""
-    whole = [staged / "_config.yml", staged / "_toc.yml", *sorted((staged / "book" / "_ext").glob("*.py")),
-             *sorted((staged / "book").glob("*.bib"))]  # fmt: skip
-    texts = [path.read_text(encoding="utf-8") for path in whole]
+    """A digest of all that more than one page depends on."""
+    files_of_all = sorted(path for path in (staged / "book").rglob("*") if path.is_file() and path.suffix not in PAGES)
+    whole = [staged / "_config.yml", staged / "_toc.yml", *files_of_all]
+    parts = [sources.digest(str(path) + path.read_bytes().hex()) for path in whole]
     for page in sorted((staged / "book").glob("*.md")):
         lines = page.read_text(encoding="utf-8").splitlines()
-        texts.append("\n".join([page.name, *(line for line in lines if line.startswith(_SHARED))]))
-    return sources.digest("\n".join(texts))
+        parts += [page.name, *(line for line in lines if line.startswith(_SHARED))]
+    return sources.digest("\n".join(parts))
 
 
 def _alone(path: Path) -> FileLock:
