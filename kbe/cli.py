@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*str(error).split(), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        print(f"{error.filename2 or error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
         return 2
     except RuntimeError as error:
         print(error, file=sys.stderr)

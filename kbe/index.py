@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import kbe
@@ -54,7 +54,7 @@ def functions(package: Path = ROOT / "kbe") -> dict[int, list[str]]:
     """
     return _collect(
         (number, f"{'.'.join(path.relative_to(package.parent).with_suffix('').parts)}.{name}")
-        for path in sorted(package.rglob("*.py"))
+        for path in _visible(package.rglob("*.py"))
         if path.name != Path(__file__).name  # this one speaks of equations without being one
         for name, docstring in _public(ast.parse(path.read_text(encoding="utf-8")))
         for number in mentioned(docstring)
@@ -76,7 +76,7 @@ def tests(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
     """
     return _collect(
         (number, f"{path.name}::{name}")
-        for path in sorted(folder.glob("test_*.py"))
+        for path in _visible(folder.glob("test_*.py"))
         for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
         for group in _TEST.findall(name)
         for number in _numbers(group, "_to_")
@@ -98,7 +98,7 @@ def explained(folder: Path = ROOT / "book") -> dict[int, list[str]]:
     """
     return _collect(
         (int(number), text.partition("\n# ")[2].partition("\n")[0])
-        for text in (path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md")))
+        for text in (path.read_text(encoding="utf-8") for path in _visible(folder.glob("*.md")))
         for number in re.findall(r"^\(eq-(\d+)\)=", text, re.MULTILINE)
     )
 
@@ -137,6 +137,11 @@ def table() -> Table:
         computed = ", ".join(f"`{name.removeprefix('kbe.')}`" for name in code.get(number, [])) or "–"
         rows.append((f"({number})", where, computed, tested))
     return Table(("Equation", "Explained in", "Functions of `kbe`", "Tests"), rows)
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    """In order, without the files that editors put beside those that they hold open."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def _public(module: ast.Module) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Compiling by numba, with machine code that is kept under a digest of all the sources that it is made from.
 
 numba looks for changes in a function's own file alone, not in the files of what it calls. Here the folder in which
-machine code lies is named after everything that is compiled, so that old code is never run for a new source.
+machine code lies is named after everything that is compiled and numba's settings, so that old code is never run for a
+new source.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def folder(package: Path = Path(__file__).parent) -> Path | None:
         None where nobody can write.
     """
     files = sorted(path for pattern in COMPILED for path in package.glob(pattern))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    settings = sorted(
+        item for item in os.environ.items() if item[0].startswith("NUMBA_") and item[0] != "NUMBA_CACHE_DIR"
+    )
+    digest = hashlib.sha256(repr(settings).encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
     home = Path(os.path.expanduser("~")) / ".cache" / "kbe"
     for place in (Path(os.environ.get("NUMBA_CACHE_DIR") or package / "__pycache__"), home):
         kept_in = place / f"machine-code-{digest}"

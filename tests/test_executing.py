@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from kbe.book import executing, executions, storing
+from kbe.book import executing, executions, processes, storing
 
 ROOT = Path(__file__).parent.parent
 HEAD = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n  language: python\n---\n"
@@ -51,7 +52,7 @@ def book(tmp_path):
     (tmp_path / "book").mkdir()
     write(tmp_path, one="print(n)", two="print(2 * n)")
     (tmp_path / "book" / "reads.md").write_text(READS)
-    (tmp_path / "_toc.yml").write_text("".join(f"file: book/{name}.ipynb\n" for name in ("one", "two", "reads")))
+    (tmp_path / "_toc.yml").write_text("".join(f"- file: book/{name}.ipynb\n" for name in ("one", "two", "reads")))
     (tmp_path / "_config.yml").write_text("execute_notebooks: force\n")
     return tmp_path
 
@@ -96,7 +97,7 @@ def test_what_is_missing_is_executed_once_and_pages_about_pages_come_last(book):
 
 
 def test_stored_outputs_are_compared_by_nbval_with_the_kept_execution(book):
-    (book / "_toc.yml").write_text("file: book/one.ipynb\nfile: book/two.ipynb\n")
+    (book / "_toc.yml").write_text("- file: book/one.ipynb\n- file: book/two.ipynb\n")
     run(book)
     storing.store(executions.plan(book))
     assert "6 passed" in compared(book)  # two cells of each chapter, and its claims
@@ -125,7 +126,7 @@ def test_a_failing_page_names_itself_its_cell_and_its_error_while_the_others_go_
 def test_a_page_that_cannot_be_kept_says_so_in_one_sentence(book):
     """As on a full disk: here a limit on the size of files."""
     write(book, one="print('x' * 2_000_000)")
-    (book / "_toc.yml").write_text("file: book/one.ipynb\n")
+    (book / "_toc.yml").write_text("- file: book/one.ipynb\n")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
@@ -157,7 +158,7 @@ def until(happens, seconds=30):
 
 def test_two_commands_at_once_execute_a_page_once(book):
     write(book, one=f"open('{book}/log', 'a').write('one ')", two=f"open('{book}/log', 'a').write('two ')")
-    (book / "_toc.yml").write_text("file: book/one.ipynb\nfile: book/two.ipynb\n")
+    (book / "_toc.yml").write_text("- file: book/one.ipynb\n- file: book/two.ipynb\n")
     both = [started(book), started(book)]
     assert [command.communicate()[1] and command.returncode for command in both] == [0, 0]
     assert sorted((book / "log").read_text().split()) == ["one", "two"] and kept(book) == ["one", "two"]
@@ -176,7 +177,7 @@ def adopts_orphans():
 def test_a_killed_command_leaves_no_half_notebook_and_no_process(book, how, adopts_orphans):
     wait = f"import os, time\nopen('{book}/pid', 'w').write(str(os.getpid()))\ntime.sleep(n)"
     write(book, one=wait.replace("(n)", "(600)"))
-    (book / "_toc.yml").write_text("file: book/one.ipynb\n")
+    (book / "_toc.yml").write_text("- file: book/one.ipynb\n")
     command = started(book)
     until(lambda: (book / "pid").is_file() and (book / "pid").read_text())
     command.send_signal(how)
@@ -207,3 +208,50 @@ def test_an_execution_is_not_kept_when_what_it_reads_changes_meanwhile(book):
     failures, _ = run(book, ["one"])
     assert failures == {"one": "one: kbe.tables changed while it ran, so it runs again at the next command."}
     assert kept(book) == []
+
+
+def test_an_execution_that_is_not_whole_is_made_again(book):
+    run(book, ["one"])
+    (path,) = (book / executions.FOLDER).glob("one-*.ipynb")
+    for broken in ("", path.read_text()[:100], "[]", "{}"):
+        path.write_text(broken)
+        assert run(book, [])[0] == {} if not broken else not executions.plan(book)[0].is_kept()
+    assert run(book, ["one"])[0] == {} and printed(book, "one") == "3\n"
+
+
+def test_what_is_a_users_own_changes_nothing(book, monkeypatch, tmp_path_factory):
+    own = tmp_path_factory.mktemp("own")
+    (own / "profile_default" / "startup").mkdir(parents=True)
+    (own / "profile_default" / "startup" / "00.py").write_text("n_own = 77")
+    (own / "matplotlibrc").write_text("lines.linewidth: 55")
+    for name in ("IPYTHONDIR", "MATPLOTLIBRC", "PYTHONPATH"):
+        monkeypatch.setenv(name, str(own))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    write(book, one="import matplotlib\nfrom matplotlib import pyplot as plt\nplt.plot([1])\nplt.show()\n"
+          "print(matplotlib.rcParams['lines.linewidth'], 'n_own' in globals())")  # fmt: skip
+    assert run(book, ["one"])[0] == {}
+    (one,) = (one for one in executions.plan(book) if one.name == "one")
+    outputs = one.executed().cells[-1].outputs
+    assert [out.text for out in outputs if out.output_type == "stream"] == ["1.5 False\n"]
+    assert any("image/png" in out.get("data", {}) for out in outputs)
+
+
+def test_a_run_that_is_stopped_while_it_waits_does_not_start(book):
+    one = executions.plan(book)[0]
+    run = processes.Run(one)
+    with one.lock(), ThreadPoolExecutor(1) as threads:
+        future = threads.submit(processes.run_page, run)
+        until(lambda: run.waiting)
+        run.stop()
+        assert future.result(timeout=10) == ("", "")
+    assert not one.is_kept() and leftovers(book) == []
+
+
+def test_working_folders_of_pages_that_run_stay_and_others_go(book):
+    planned = executions.plan(book)
+    folders = [book / executions.FOLDER / f"running-{name}-x" for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    with planned[0].lock():
+        processes.clear(planned)
+    assert [folder.exists() for folder in folders] == [True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -170,10 +171,10 @@ def test_no_module_is_loaded_that_the_key_does_not_know():
     imports = "\n".join(line for line in code.splitlines() if line.startswith(("import ", "from ")))
     listing = "import sys, json; print(json.dumps([m for m in sys.modules if m.split('.')[0] == 'kbe']))"
     ran = subprocess.run([sys.executable, "-c", f"{imports}\n{listing}"], capture_output=True, text=True, check=True)
-    inside, _ = sources.Sources(ROOT).reached(code)
+    inside, _, _ = sources.Sources(ROOT).reached(code)
     unknown = set(json.loads(ran.stdout)) - inside - {"kbe.figures", "kbe.claims", "kbe.losses"}  # that pass names on
     others = {name for name in unknown if name.startswith("kbe.figures.")}
-    behind_others, _ = sources.Sources(ROOT).reached("\n".join(f"import {name}" for name in others))
+    behind_others, _, _ = sources.Sources(ROOT).reached("\n".join(f"import {name}" for name in others))
     assert others and unknown <= behind_others
     assert "kbe.figures.bayes" in inside and "kbe.ensemble" in inside
 
@@ -182,6 +183,88 @@ def test_nothing_in_the_package_reads_docstrings_or_sources_at_run_time_but_the_
     for path in (ROOT / "kbe").rglob("*.py"):
         if path.stem not in ("index", "sources"):
             assert not re.search(r"getsource|getdoc|(?<!, choose)\.__doc__ *[^ =,]", path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "pages"),
+    [
+        ("figures/__init__", "order_decay as order_decay", "mode_decay as order_decay", {"spectrum"}),
+        ("figures/__init__", "import fragility_over_dimension as", "import dimension_in_training as", set()),
+        ("losses/__init__", "import gaussian_nll as", "import gaussian_nll_misprinted as", CHAPTERS),
+    ],
+)
+def test_what_a_package_passes_on_is_read_under_the_name_that_is_used(before, book, path, old, new, pages):
+    replace(book / "kbe" / f"{path}.py", old, new)
+    assert changed(before, book) == (pages | {"report"} if pages else set())
+
+
+def test_the_order_of_the_chapters_is_read_by_the_report(before, book):
+    lines = (book / "_toc.yml").read_text().splitlines()
+    first, second = (next(n for n, line in enumerate(lines) if name in line) for name in ("scale.ipynb", "cost.ipynb"))
+    lines[first], lines[second] = lines[second], lines[first]
+    (book / "_toc.yml").write_text("\n".join(lines))
+    assert changed(before, book) == {"report"}
+
+
+def test_a_tag_by_which_a_cell_is_not_run_is_read(before, book):
+    replace(book / "book" / "scale.md", ":tags: [nbval-check-output]", ":tags: [nbval-check-output, nbval-skip]")
+    assert changed(before, book) == {"scale", "report"}
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("x = (", "'(' was never closed in line 1 of code cell 1"),
+        ("\n%matplotlib inline", "invalid syntax in line 1 of code cell 1"),
+        ("from . import scales", "imports must be absolute"),
+        ("from kbe import *", "what is imported must be named"),
+        ("from kbe import nothing\nimport kbe.nothing", "kbe.nothing is imported, but"),
+        ("import importlib\nimportlib.import_module('kbe.scales')", "made at run time"),
+        ("__import__('kbe.scales')", "made at run time"),
+        ("import helper", "helper is imported, but no installed library provides it"),
+    ],
+)
+def test_code_of_which_the_imports_cannot_be_read_is_refused(book, code, sentence):
+    page = book / "book" / "scale.md"
+    page.write_text(page.read_text().replace("```{code-cell} ipython3\n", f"```{{code-cell}} ipython3\n{code}\n", 1))
+    with pytest.raises(ValueError, match=re.escape(sentence)) as raised:
+        executions.plan(book)
+    assert "scale.md: its code cannot be read" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_pages_that_cannot_be_planned_are_named(book):
+    page = book / "book" / "scale.md"
+    text = page.read_bytes()
+    page.write_bytes(text + b"\xff")
+    with pytest.raises(ValueError, match=r"scale.md cannot be read: it must be text in UTF-8"):
+        executions.plan(book)
+    page.write_text("# No code\n")
+    with pytest.raises(ValueError, match=r"scale.md runs no code"):
+        executions.plan(book)
+    (book / "_toc.yml").write_text("parts: [")
+    with pytest.raises(ValueError, match=r"_toc.yml must be YAML"):
+        executions.plan(book)
+
+
+def test_a_commented_line_of_the_contents_does_not_count(book):
+    replace(book / "_toc.yml", "- file: book/dropout.ipynb", "# - file: book/dropout.ipynb")
+    assert "dropout" not in keys(book)
+
+
+def test_files_of_open_editors_are_not_read(before, book):
+    for folder, name in (("book", ".#scale.md"), ("kbe", ".#scales.py"), ("tests", ".#test_x.py")):
+        (book / folder / name).symlink_to("user@host.1")
+    assert changed(before, book) == set()
+
+
+def test_importing_a_package_that_passes_names_on_does_nothing_else():
+    """Whoever uses one of its names reads only the file that defines it; so the other files must only define."""
+    defining = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    for package in ("claims", "figures", "losses"):
+        for path in (ROOT / "kbe" / package).glob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                assert isinstance(node, defining) or isinstance(getattr(node, "value", None), ast.Constant), path
+                assert not isinstance(node, ast.Assign) or isinstance(node.targets[0], (ast.Name, ast.Tuple)), path
 
 
 def test_pages_are_chosen_by_name_or_path(book):

@@ -27,7 +27,7 @@ Text.
 def book(tmp_path):
     (tmp_path / "book" / "_static").mkdir(parents=True)
     (tmp_path / "kbe").mkdir()
-    (tmp_path / "_toc.yml").write_text("file: book/one.ipynb\n")
+    (tmp_path / "_toc.yml").write_text("- file: book/one.ipynb\n")
     (tmp_path / "_config.yml").write_text("execute_notebooks: force # why\n")
     (tmp_path / "book" / "one.md").write_text(PAGE)
     (tmp_path / "book" / "one.ipynb").write_text("what is stored")

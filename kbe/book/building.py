@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,8 +22,8 @@ from kbe.book.staging import stage
 BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
 PAGES = (".md", ".ipynb")
 LOOPBACK = "127.0.0.1"
-# Lines on which other pages depend: titles, labels, names of figures.
-_SHARED = ("#", "(", ":label:", ":name:", "    name:", "name:", "```{figure}")
+# Lines on which other pages depend: titles, labels, names and captions of figures.
+_SHARED = ("#", "(", ":label:", ":name:", "name:", "caption:", "```{figure}")
 
 
 def build(root: str | Path, executions: Sequence[Execution], output: str | Path = ".", builder: str = "html") -> Path:
@@ -68,7 +70,7 @@ def build(root: str | Path, executions: Sequence[Execution], output: str | Path 
             "--quiet",
         ]
         command += [*BUILDERS[builder], *(["--all"] if afresh else [])]
-        if subprocess.run(command, check=False).returncode:
+        if subprocess.run(command, check=False, preexec_fn=_end_with_parent()).returncode:
             raise RuntimeError("The pages could not be built: what Sphinx says of them stands above.")
         files.write(shared, stamp)
     return made / ("html/index.html" if builder == "html" else "latex/book.pdf")
@@ -107,11 +109,26 @@ def serve(root: str | Path = ".", port: int = 8000) -> None:
     server.serve(port=port, host=LOOPBACK, root=str(pages))
 
 
+def _end_with_parent() -> Callable[[], None] | None:
+    """What a new process has to call so that it ends when its parent is gone, however that happens.
+
+    Returns
+    -------
+    callable or None
+        None where the system is not Linux: there a killed command leaves the builder running to its end.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl, set_signal_of_death = ctypes.CDLL(None).prctl, 1
+    return lambda: prctl(set_signal_of_death, signal.SIGTERM)
+
+
 def _follow(root: Path) -> None:
     """Build in a process of its own, which reads the package as it is then; wait for the next change."""
     while True:
         seen = _times(root)
-        subprocess.run([sys.executable, "-m", "kbe", "build"], cwd=root, check=False)
+        command = [sys.executable, "-m", "kbe", "build"]
+        subprocess.run(command, cwd=root, check=False, preexec_fn=_end_with_parent())
         while _times(root) == seen:
             time.sleep(0.5)
 
@@ -129,7 +146,7 @@ def _shared(staged: Path) -> str:
     parts = [sources.digest(str(path) + path.read_bytes().hex()) for path in whole]
     for page in sorted((staged / "book").glob("*.md")):
         lines = page.read_text(encoding="utf-8").splitlines()
-        parts += [page.name, *(line for line in lines if line.startswith(_SHARED))]
+        parts += [page.name, *(line for line in lines if line.lstrip().startswith(_SHARED))]
     return sources.digest("\n".join(parts))
 
 

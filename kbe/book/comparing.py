@@ -19,7 +19,7 @@ from nbval.plugin import IPyNbFile
 from kbe import claims
 from kbe.book import contents, executions
 from kbe.book.executions import Execution
-from kbe.book.moving import claims_moved
+from kbe.book.moving import NEW, claims_moved
 
 _PLANS = pytest.StashKey[dict[Path, dict[str, Execution]]]()
 
@@ -56,7 +56,7 @@ class Replay:
         Parameters
         ----------
         source : str
-            Its code.
+            Its code, which is that of the kept cell.
         allow_stdin : bool or None
             Not used; nbval's kernel has it.
 
@@ -64,14 +64,7 @@ class Replay:
         -------
         str
             The request's name.
-
-        Raises
-        ------
-        RuntimeError
-            If another cell comes next.
         """
-        if not self._cells or self._cells[0].source != source:
-            raise RuntimeError("The stored notebook has other code than the page's text: run `make notebooks`.")
         for output in self._cells.popleft().outputs:
             content = {name: value for name, value in output.items() if name != "output_type"}
             self._say(output.output_type, content)
@@ -118,11 +111,15 @@ class StoredNotebook(IPyNbFile):
     def collect(self) -> Iterator[pytest.Item]:
         """A test a cell, or one that fails if the page has not been executed as it is now."""
         self.compare_outputs = False  # lax: only the cells that are tagged
-        if self.execution.is_kept():
-            yield from super().collect()
+        if not self.execution.is_kept():
+            yield _NotExecuted.from_parent(self, name="not executed")
+            return
+        cells = list(super().collect())
+        if _code(self.nb) == _code(self.execution.notebook):
+            yield from cells
             yield _Claims.from_parent(self, name="Claims")
         else:
-            yield _NotExecuted.from_parent(self, name="not executed")
+            yield _OtherCode.from_parent(self, name="other code")
 
     def setup(self) -> None:
         """Put the kept outputs where nbval expects a kernel."""
@@ -137,19 +134,29 @@ class _Sentence(pytest.Item):
 
 class _Claims(_Sentence):
     def runtest(self) -> None:
-        """Fail if a verdict or a criterion is another, or an estimate has left its interval."""
+        """Fail if a verdict or a criterion is another, an estimate has left its interval, or a claim is not stored."""
         parent = self.parent
         assert isinstance(parent, StoredNotebook)
         stored, ran = claims.stored(self.path), claims.stored(parent.execution.path)
-        moved = [move for move in claims_moved(self.path.stem, stored, ran) if move.needs_accepting]
+        moved = [move for move in claims_moved(self.path.stem, stored, ran) if move.needs_accepting or move.what == NEW]
         if moved:
             raise ValueError("\n".join(f"{m.name} has {m.what}: it was {m.before}, it is {m.after}." for m in moved))
+
+
+class _OtherCode(_Sentence):
+    def runtest(self) -> None:
+        """Fail."""
+        raise ValueError(f"The stored notebook of {self.path.stem} has other code than its text: run `make notebooks`.")
 
 
 class _NotExecuted(_Sentence):
     def runtest(self) -> None:
         """Fail."""
         raise ValueError(f"{self.path.stem} has not been executed as it is now: `make book` does so, or says why not.")
+
+
+def _code(notebook: nbformat.NotebookNode) -> list[tuple[str, list[str]]]:
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in contents.code(notebook)]
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:

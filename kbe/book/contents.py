@@ -6,12 +6,13 @@ A page is edited as MyST Markdown; its notebook is made from it, in this directi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
+import yaml
 from papermill.translators import translate_parameters
 
 from kbe.parameters import INJECTED, TAG
@@ -33,13 +34,24 @@ def pages(root: str | Path = ".") -> list[Path]:
     Raises
     ------
     ValueError
-        If there is no table of contents.
+        If there is no table of contents, or it is no YAML.
     """
     listing = Path(root) / "_toc.yml"
     if not listing.is_file():
         raise ValueError(f"root is {str(root)!r}: it must be the folder that holds _toc.yml.")
-    files = re.findall(r"file:\s*(\S+)\.ipynb", listing.read_text(encoding="utf-8"))
-    return [Path(root) / f"{file}.md" for file in files]
+    try:
+        files = list(_files(yaml.safe_load(listing.read_text(encoding="utf-8"))))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{listing} must be YAML: {' '.join(str(error).split())}.") from error
+    return [Path(root) / Path(file).with_suffix(".md") for file in files if file.endswith(".ipynb")]
+
+
+def _files(part: Any) -> Iterator[str]:
+    """Every `file:` in a part of the table of contents, in order."""
+    if isinstance(part, dict):
+        yield from ([part["file"]] if isinstance(part.get("file"), str) else [])
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _files(inner)
 
 
 def chapters(root: str | Path = ".") -> list[Path]:
@@ -55,7 +67,31 @@ def chapters(root: str | Path = ".") -> list[Path]:
     list of Path
         The `.md` files, in the order of the table of contents.
     """
-    return [page for page in pages(root) if re.search(r"^:?tags: *\[.*\bparameters\b", page.read_text("utf-8"), re.M)]
+    return [page for page in pages(root) if re.search(r"^:?tags: *\[.*\bparameters\b", text(page), re.M)]
+
+
+def text(page: str | Path) -> str:
+    """A page as it is edited.
+
+    Parameters
+    ----------
+    page : str or Path
+        Its `.md`.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Raises
+    ------
+    ValueError
+        If it is not in UTF-8.
+    """
+    try:
+        return Path(page).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{page} cannot be read: it must be text in UTF-8.") from error
 
 
 def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
@@ -73,7 +109,7 @@ def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> n
     nbformat.NotebookNode
         The notebook; its cells are numbered, so that the same text makes the same file.
     """
-    made = jupytext.read(Path(page))
+    made = jupytext.reads(text(page), fmt="md:myst")
     if parameters:
         declaring = next(n for n, cell in enumerate(made.cells) if TAG in cell.metadata.get("tags", []))
         given = translate_parameters("python3", "python", dict(parameters), INJECTED.removeprefix("# "))

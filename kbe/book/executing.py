@@ -36,8 +36,8 @@ def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO
     dict
         What went wrong, in one sentence for each page that failed; empty if all is well.
     """
-    clear({one.root for one in wanted})
     needed = {one.name: one for page in wanted for one in (*page.needs, page)}
+    clear(list(needed.values()))
     missing = [one for one in needed.values() if not one.is_kept()]
     if not missing:
         return {}
@@ -89,7 +89,10 @@ class _Pool:
         try:
             failure, traceback = future.result()
         except OSError as error:
-            failure, traceback = f"{error.filename or run.execution.path.parent} cannot be used: {error.strerror}.", ""
+            failure, traceback = (
+                f"{error.filename2 or error.filename or run.execution.path.parent} cannot be used: {error.strerror}.",
+                "",
+            )
         if failure:
             self._fail(run.execution.name, failure, traceback)
         return f"{run.execution.name} {'failed after' if failure else 'took'} {_time(run.seconds)}"

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ EXECUTES = ("ipykernel", "IPython", "matplotlib_inline")  # what runs a cell and
 ARITHMETIC = ("ATEN_", "BLIS_", "CUBLAS_", "CUDA_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "GOTO_", "KMP_", "LD_PRELOAD",
               "MKL_", "NPY_", "NUMBA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTORCH_",
               "TORCH_")  # fmt: skip
-PLACES = ("NUMBA_CACHE_DIR", "TORCH_HOME")  # they only say where files lie
+# They only say where files lie, or what is told.
+HARMLESS = ("KMP_WARNINGS", "NUMBA_CACHE_DIR", "NUMBA_DEBUG_CACHE", "OMP_DISPLAY_ENV", "TORCH_HOME")
+RUNS_OTHERWISE = {"nbval-skip", "nbval-raises-exception", "raises-exception"}  # tags
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Execution:
         What runs, without outputs.
     inputs : dict
         A digest or a version of each thing that it reads, by name.
+    planned : int
+        When that was so, in nanoseconds.
     needs : tuple of Execution
         The pages that it reads the results of.
     """
@@ -56,6 +61,7 @@ class Execution:
     page: Path
     notebook: nbformat.NotebookNode
     inputs: dict[str, str]
+    planned: int
     needs: tuple[Execution, ...] = ()
 
     @property
@@ -79,9 +85,9 @@ class Execution:
         Returns
         -------
         bool
-            True if its notebook is there.
+            True if its notebook is there, and whole.
         """
-        return self.path.is_file()
+        return "finished" in _told(self.path)
 
     def executed(self) -> nbformat.NotebookNode:
         """The page as its text is now, with the outputs of its execution.
@@ -140,7 +146,7 @@ class Execution:
         return next((float(told["seconds"]) for told in map(_told, runs) if "seconds" in told), 30.0)
 
     def changed_since(self) -> list[str]:
-        """The sources that are not as they were when the execution was planned.
+        """The sources that were written since the execution was planned, whatever stands in them now.
 
         Returns
         -------
@@ -148,10 +154,10 @@ class Execution:
             Names of inputs.
         """
         read = sources.Sources(self.root)
-        now = {name: read.digest(name) for name in self.inputs if name.partition(".")[0] == sources.PACKAGE}
-        if "kbe.index" in self.inputs:
-            now |= _index_digests(self.root)
-        return [name for name in now if now[name] != self.inputs[name]]
+        files = {name: read.file(name) for name in self.inputs if name.partition(".")[0] == sources.PACKAGE}
+        written = [name for name, file in files.items() if file is None or file.stat().st_mtime_ns >= self.planned]
+        index = _index_digests(self.root) if "kbe.index" in self.inputs else {}
+        return written + [name for name, now in index.items() if now != self.inputs[name]]
 
     def changes(self) -> list[str]:
         """What differs from the last execution that is kept of this page.
@@ -179,25 +185,34 @@ def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list
     -------
     list of Execution
         One for each page that runs code, in the order of the table of contents.
+
+    Raises
+    ------
+    ValueError
+        If a page cannot be read, is not plain Python, or imports something that cannot be followed.
     """
-    root = Path(root)
+    root, now = Path(root), time.time_ns()
     read, around, versions = sources.Sources(root), environment(), functools.cache(sources.versions)
     chapters = contents.chapters(root)
     planned: dict[Path, Execution] = {}
     pages = contents.pages(root)
     for page in [*chapters, *(page for page in pages if page not in chapters)]:
         made = _notebook(page, given or {})
-        code = "\n".join(cell.source for cell in contents.code(made))
-        inside, outside = read.reached(code)
+        try:
+            inside, outside, passed_on = read.reached("\n".join(cell.source for cell in contents.code(made)))
+        except (SyntaxError, ValueError) as error:
+            raise ValueError(f"{page}: its code cannot be read: {_where(error, made)}.") from error
         inputs = {"code": _code_digest(made), **around, **versions(frozenset({*outside, *EXECUTES}))}
         inputs |= {name: read.digest(name) for name in inside}
+        inputs |= dict(f"name {name}".split(sources.PASSED_ON) for name in passed_on)
         needs: tuple[Execution, ...] = ()
         if "kbe.book.contents" in inside:
             needs = tuple(planned[chapter] for chapter in chapters)
             inputs |= {f"execution of {one.name}": one.key for one in needs}
+            inputs["order of chapters"] = " ".join(one.name for one in needs)
         if "kbe.index" in inside:
             inputs |= _index_digests(root)
-        planned[page] = Execution(root, page, made, inputs, needs)
+        planned[page] = Execution(root, page, made, inputs, now, needs)
     return [planned[page] for page in pages]
 
 
@@ -211,7 +226,7 @@ def environment() -> dict[str, str]:
         unless OMP_NUM_THREADS says otherwise.
     """
     variables = {"OMP_NUM_THREADS": "1"} | {
-        name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC) and name not in PLACES
+        name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC) and name not in HARMLESS
     }
     features = sorted(name for name, has in llvmlite.binding.get_host_cpu_features().items() if has)
     return variables | {
@@ -249,16 +264,29 @@ def named(planned: Sequence[Execution], pages: Sequence[str | Path]) -> list[Exe
     return [one for one in planned if not names or one.name in names]
 
 
+def _where(error: Exception, notebook: nbformat.NotebookNode) -> str:
+    """An error in the joined code of a notebook, by the cell and the line in it."""
+    line = error.lineno or 1 if isinstance(error, SyntaxError) else 0
+    for number, cell in enumerate(contents.code(notebook), 1):
+        lines = cell.source.count("\n") + 1
+        if 0 < line <= lines:
+            return f"{error.args[0]} in line {line} of code cell {number} (only plain Python runs)"
+        line -= lines
+    return str(error).rstrip(".")
+
+
 def _told(path: Path) -> dict[str, Any]:
     """What a notebook's metadata say of its execution; nothing if it has gone or was not made here."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["metadata"]["kbe"]
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return {}
 
 
 def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:
     plain = contents.notebook(page)
+    if not contents.code(plain):
+        raise ValueError(f"{page} runs no code: _toc.yml must name it without .ipynb.")
     cells = [cell.source for cell in contents.code(plain) if TAG in cell.metadata.get("tags", [])]
     names = [one.name for cell in cells for one in declared_in(cell)]
     mine = {name: value for name, value in given.items() if name in names}
@@ -266,8 +294,10 @@ def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:
 
 
 def _code_digest(notebook: nbformat.NotebookNode) -> str:
-    """What of a page runs: the sources of its cells, and the kernel; no caption, no tag."""
-    cells = [cell.source for cell in contents.code(notebook)]
+    """What of a page runs: the sources of its cells, the tags by which nbval runs them otherwise, and the kernel."""
+    cells = [
+        [cell.source, *sorted(RUNS_OTHERWISE & set(cell.metadata.get("tags", [])))] for cell in contents.code(notebook)
+    ]
     return sources.digest(json.dumps([cells, notebook.metadata.get("kernelspec", {}).get("name")]))
 
 

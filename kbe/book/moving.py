@@ -16,6 +16,7 @@ from kbe.claims import FAILS, HOLDS, UNDECIDED, Judged
 OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
 OF_DISTANCE = 1e-3  # of the distance to the criterion, where an interval is narrower: rounding, as a rule
 RELATIVE = 0.01  # for numbers without an interval
+NEW = "new"
 CHECKED = "nbval-check-output"
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 
@@ -63,34 +64,45 @@ def claims_moved(chapter: str, before: Sequence[Judged], after: Sequence[Judged]
     list of Move
         A verdict that flips, an estimate that leaves its interval, another criterion and a claim that is gone
         need accepting; of a claim about times only the verdict and the criterion are compared.
+
+    Raises
+    ------
+    ValueError
+        If two claims of a run have the same name.
     """
     old, new = ({one.claim.name: one for one in judged} for judged in (before, after))
+    for judged in (before, after):
+        if len({one.claim.name for one in judged}) < len(judged):
+            raise ValueError(f"{chapter} has two claims of one name: each needs a name of its own.")
     moves = [_claim_moved(f"{chapter}:{name}", old.get(name), new.get(name)) for name in {**old, **new}]
     return [move for move in moves if move]
 
 
 def _claim_moved(name: str, old: Judged | None, new: Judged | None) -> Move | None:
     if old is None or new is None:
-        what = "new" if old is None else "gone"
+        what = NEW if old is None else "gone"
         return Move(name, _result(old), _result(new), what, needs_accepting=new is None, judged=old)
     if old.verdict != new.verdict:
         return Move(name, _result(old), _result(new), "another verdict", needs_accepting=True, judged=old)
-    if old.claim.criterion != new.claim.criterion:
-        criteria = old.claim.criterion, new.claim.criterion
-        return Move(name, *criteria, "another criterion", needs_accepting=True, judged=old)
+    was, now = (one.claim.criterion + ", of a time" * one.claim.timing for one in (old, new))
+    if was != now:
+        return Move(name, was, now, "another criterion", needs_accepting=True, judged=old)
     if new.claim.timing:
         return None
     tolerance = _tolerance(old)
     pairs = [(old.estimate, new.estimate), (old.low, new.low), (old.high, new.high)]
     if all(_close(a, b, tolerance) for a, b in pairs) and _counts(old) == _counts(new):
         return None
-    inside = _close(old.estimate, new.estimate, tolerance) or old.low <= new.estimate <= old.high
+    near = _close(old.estimate, new.estimate, tolerance)
+    inside = near or (old.low <= new.estimate <= old.high and new.low <= old.estimate <= new.high)
     what = "moved within its interval" if inside else "left its interval"
     return Move(name, _result(old), _result(new), what, needs_accepting=not inside, judged=old)
 
 
-def printed_moved(chapter: str, before: nbformat.NotebookNode, after: nbformat.NotebookNode) -> list[Move]:
-    """What the cells of a chapter print otherwise than before, apart from verdicts.
+def printed_moved(
+    chapter: str, before: nbformat.NotebookNode, after: nbformat.NotebookNode, judged: Sequence[Judged] = ()
+) -> list[Move]:
+    """What the cells of a chapter print otherwise than before, apart from the verdicts of its claims.
 
     Parameters
     ----------
@@ -98,6 +110,8 @@ def printed_moved(chapter: str, before: nbformat.NotebookNode, after: nbformat.N
         Its short name.
     before, after : nbformat.NotebookNode
         Two runs.
+    judged : sequence of Judged
+        The claims of both, which are compared by themselves.
 
     Returns
     -------
@@ -106,12 +120,13 @@ def printed_moved(chapter: str, before: nbformat.NotebookNode, after: nbformat.N
     """
     old, new = contents.code(before), contents.code(after)
     if [cell.source for cell in old] != [cell.source for cell in new]:  # so cells cannot be told by their numbers
-        texts = ["\n".join(_text(cell) for cell in cells if _is_checked(cell)) for cells in (old, new)]
-        return [Move(f"{chapter}, with other code", a, b, "prints otherwise") for a, b in _lines(*texts)]
+        was, now = (_checked_text(cells) for cells in (old, new))
+        return [Move(f"{chapter}, with other code", a, b, "prints otherwise") for a, b in _lines(was, now, judged)]
     moves: list[Move] = []
-    for number, (was, now) in enumerate(zip(old, new, strict=True), 1):
-        lines = _lines if _is_checked(now) else _numbers
-        moves += [Move(f"{chapter}, cell {number}", a, b, "prints otherwise") for a, b in lines(_text(was), _text(now))]
+    for number, (cell, other) in enumerate(zip(old, new, strict=True), 1):
+        was, now = _text(cell), _text(other)
+        pairs = _lines(was, now, judged) if _is_checked(other) else _numbers(was, now)
+        moves += [Move(f"{chapter}, cell {number}", a, b, "prints otherwise") for a, b in pairs]
     return moves
 
 
@@ -194,16 +209,21 @@ def _is_checked(cell: nbformat.NotebookNode) -> bool:
     return CHECKED in cell.metadata.get("tags", [])
 
 
+def _checked_text(cells: Sequence[nbformat.NotebookNode]) -> str:
+    return "\n".join(_text(cell) for cell in cells if _is_checked(cell))
+
+
 def _text(cell: nbformat.NotebookNode) -> str:
     texts = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in cell.outputs
              if out.get("name") != "stderr"]  # fmt: skip
     return "\n".join(texts)
 
 
-def _lines(before: str, after: str) -> list[tuple[str, str]]:
-    """Lines that differ, side by side; verdicts are compared as claims."""
-    verdicts = (HOLDS, FAILS, UNDECIDED)
-    old, new = ([line for line in text.splitlines() if not line.startswith(verdicts)] for text in (before, after))
+def _lines(before: str, after: str, judged: Sequence[Judged]) -> list[tuple[str, str]]:
+    """Lines that differ, side by side; verdicts of claims are compared as such."""
+    verdicts = {f"{verdict}: {one.claim.statement}" for one in judged for verdict in (HOLDS, FAILS, UNDECIDED)}
+    old, new = ([line for line in text.splitlines() if line.partition(" [about")[0] not in verdicts]
+                for text in (before, after))  # fmt: skip
     found: list[tuple[str, str]] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind != "equal":

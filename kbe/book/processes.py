@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import nbformat
+from filelock import FileLock, Timeout
 
 from kbe.book import files
 from kbe.book.executions import FOLDER, Execution, environment
@@ -25,7 +28,7 @@ from kbe.book.staging import stage
 
 KEPT_OF_A_PAGE = 8  # executions; older ones are dropped
 TRACEBACK_LINES = 15
-WORKING = "running-"  # how the folder begins in which a page runs; the number of its process follows
+WORKING = "running-"  # how the folder begins in which a page runs; the page's name follows
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     process: subprocess.Popen | None = None
     waiting: bool = False
+    stopped: bool = False
 
     @property
     def seconds(self) -> float:
@@ -49,7 +53,8 @@ class Run:
         return time.monotonic() - self.started
 
     def stop(self) -> None:
-        """End the process, and its kernel with it, if it runs."""
+        """End the process, and its kernel with it, if it runs; else it does not start."""
+        self.stopped = True
         if self.process is not None and self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM)
@@ -69,25 +74,54 @@ def run_page(run: Run) -> tuple[str, str]:
         What failed, in one sentence, and the end of the traceback; both empty if nothing did.
     """
     one = run.execution
-    lock, run.waiting = one.lock(), True
-    with lock, _working_folder(one) as notebook, tempfile.TemporaryFile("w+", encoding="utf-8") as said:
-        run.waiting, run.started = False, time.monotonic()
-        if one.is_kept():  # by another command, meanwhile
+    with (
+        _held(one.lock(), run),
+        _working_folder(one) as notebook,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
+    ):
+        if one.is_kept() or run.stopped:  # kept by another command, meanwhile
             return "", ""
         root = str(one.root.resolve())
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        around = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": environment()["OMP_NUM_THREADS"]}
         executed = notebook.with_name("executed.ipynb")
         command = [sys.executable, "-m", "kbe.book.running", str(notebook), str(executed)]
-        run.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=root, env=around,
+        run.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=root,
+                                       env=_surroundings(root, notebook.parent),
                                        start_new_session=True)  # fmt: skip
         assert run.process.stdout is not None
+        if run.stopped:
+            run.stop()
         events = [json.loads(line) for line in run.process.stdout]
         status = run.process.wait()
         if status == 0 and executed.is_file():
             return _keep(one, executed), ""
         said.seek(0)
         return _failure(one.name, events, said.read(), status)
+
+
+@contextlib.contextmanager
+def _held(lock: FileLock, run: Run) -> Iterator[None]:
+    """The lock, waited for as long as nobody stops the run; a stopped run starts nothing and needs none."""
+    run.waiting = True
+    while not (run.stopped or lock.is_locked):
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0.2)
+    run.waiting, run.started = False, time.monotonic()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _surroundings(root: str, folder: Path) -> dict[str, str]:
+    """The environment of a page: of what is somebody's own nothing that changes what it shows."""
+    own = ("MPLBACKEND", "PYTHONPATH", "PYTHONSTARTUP")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
+    return kept | {
+        "PYTHONPATH": root,
+        "OMP_NUM_THREADS": environment()["OMP_NUM_THREADS"],
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "MATPLOTLIBRC": str(Path(matplotlib.get_data_path()) / "matplotlibrc"),
+    }
 
 
 def _keep(one: Execution, executed: Path) -> str:
@@ -120,7 +154,7 @@ def _last_lines(text: str) -> str:
 @contextlib.contextmanager
 def _working_folder(one: Execution) -> Iterator[Path]:
     """A folder like the book's with the notebook in it, and the executed pages that it reads."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=one.root / FOLDER))
+    folder = Path(tempfile.mkdtemp(prefix=f"{WORKING}{one.name}-", dir=one.root / FOLDER))
     try:
         if one.needs:
             stage(one.root, folder, one.needs)
@@ -133,19 +167,19 @@ def _working_folder(one: Execution) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def clear(roots: set[Path]) -> None:
-    """Remove the working folders of commands that were killed.
+def clear(planned: Sequence[Execution]) -> None:
+    """Remove the working folders of commands that were killed: those of pages whose lock nobody holds.
 
     Parameters
     ----------
-    roots : set of Path
-        Folders that hold a `_toc.yml`.
+    planned : sequence of Execution
+        The pages to look for.
     """
-    for root in roots:
-        for folder in (root / FOLDER).glob(f"{WORKING}*"):
-            try:
-                os.kill(int(folder.name.removeprefix(WORKING).partition("-")[0]), 0)
-            except (ProcessLookupError, ValueError):
-                shutil.rmtree(folder, ignore_errors=True)
-            except PermissionError:  # it lives, and is somebody else's
-                continue
+    for one in planned:
+        left = list((one.root / FOLDER).glob(f"{WORKING}{glob.escape(one.name)}-*"))
+        lock = one.lock() if left else None
+        with contextlib.suppress(Timeout):
+            for folder in left:
+                assert lock is not None
+                with lock.acquire(timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)

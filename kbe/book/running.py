@@ -140,7 +140,8 @@ def main(notebook: str, target: str) -> int:
 
     signal.signal(signal.SIGTERM, end)
     threading.Thread(target=_follow_parent, args=(os.getppid(), end), daemon=True).start()
-    return int(pytest.main([*OPTIONS, f"--nbval-cell-timeout={CELL_SECONDS}", notebook], plugins=[keeper]))
+    os.chdir(Path(notebook).parent)  # pytest reads more into a path than its letters
+    return int(pytest.main([*OPTIONS, f"--nbval-cell-timeout={CELL_SECONDS}", Path(notebook).name], plugins=[keeper]))
 
 
 def _follow_parent(parent: int, end: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PACKAGE = "kbe"
+PASSED_ON = " is "
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -36,7 +37,7 @@ class Sources:
         self._digests: dict[str, str] = {}
         self._imports: dict[str, set[str]] = {}
 
-    def reached(self, code: str) -> tuple[set[str], set[str]]:
+    def reached(self, code: str) -> tuple[set[str], set[str], set[str]]:
         """All that a piece of code imports, directly or through the package's own modules.
 
         Parameters
@@ -46,25 +47,34 @@ class Sources:
 
         Returns
         -------
-        (set of str, set of str)
-            The package's modules, and the top-level names of what is imported from elsewhere.
+        (set of str, set of str, set of str)
+            The package's modules; the top-level names of what is imported from elsewhere; and for each name that
+            a package passes on, "package.name is module:name".
 
         Raises
         ------
         ValueError
-            If a module of the package is imported that is not there, or an import is relative.
+            If an import cannot be followed: it is relative or made at run time, or there is no such module.
+        SyntaxError
+            If the code is not Python.
         """
         inside: set[str] = set()
         outside: set[str] = set()
+        passed_on: set[str] = set()
         todo = set(self._imported(ast.parse(code)))
         while todo:
             name = todo.pop()
-            if name.partition(".")[0] != PACKAGE:
+            if PASSED_ON in name:
+                passed_on.add(name)
+            elif name.partition(".")[0] != PACKAGE:
                 outside.add(name.partition(".")[0])
             elif name not in inside:
                 inside.add(name)
                 todo |= self._imports_of(name) - inside
-        return inside, outside - sys.stdlib_module_names
+        outside -= sys.stdlib_module_names
+        if unknown := outside - set(_libraries()):
+            raise ValueError(f"{' and '.join(sorted(unknown))} is imported, but no installed library provides it.")
+        return inside, outside, passed_on
 
     def digest(self, module: str) -> str:
         """A short digest of a module's code; comments, docstrings and layout are no code.
@@ -92,10 +102,25 @@ class Sources:
             self._imports[module] = set(self._imported(tree))
         return self._imports[module]
 
+    def file(self, module: str) -> Path | None:
+        """Where a module's source is.
+
+        Parameters
+        ----------
+        module : str
+            A dotted name.
+
+        Returns
+        -------
+        Path or None
+            None if the package has no such module.
+        """
+        path = self._root.joinpath(*module.split("."))
+        return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
     def _tree(self, module: str) -> ast.Module | None:
         if module not in self._trees:
-            path = self._root.joinpath(*module.split("."))
-            file = next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()), None)
+            file = self.file(module)
             self._trees[module] = ast.parse(file.read_text(encoding="utf-8"), str(file)) if file else None
         return self._trees[module]
 
@@ -104,7 +129,7 @@ class Sources:
         for name in self._named(tree):
             yield name
             parts = name.split(".")
-            if parts[0] == PACKAGE:
+            if parts[0] == PACKAGE and PASSED_ON not in name:
                 around = (".".join(parts[:n]) for n in range(1, len(parts)))
                 yield from (package for package in around if not self._passed_on(package))
 
@@ -113,21 +138,25 @@ class Sources:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                if node.level:
-                    raise ValueError(f"from {'.' * node.level}{node.module or ''} import: imports must be absolute.")
+                _refuse_relative(node)
                 for alias in node.names:
                     yield from self._from(node.module or "", alias, tree)
+            elif {getattr(node, "id", None), getattr(node, "attr", None)} & {"__import__", "import_module"}:
+                raise ValueError("An import is made at run time: it must be a statement, so that it can be read.")
 
     def _from(self, package: str, alias: ast.alias, tree: ast.Module) -> Iterator[str]:
         """What `from package import alias` reads, in a source with this tree."""
         whole = f"{package}.{alias.name}"
         if package.partition(".")[0] != PACKAGE:
             yield package
+        elif alias.name == "*":
+            raise ValueError(f"from {package} import *: what is imported must be named.")
         elif self._tree(whole) is None:
-            yield self._defining(package, alias.name)
+            yield from self._defining(package, alias.name)
         elif passed_on := self._passed_on(whole):
             names = _attributes(tree, alias.asname or alias.name)
-            yield from {self._defining(whole, name) for name in (passed_on if names is None else names)}
+            for name in passed_on if names is None else names:
+                yield from self._defining(whole, name)
         else:
             yield whole
 
@@ -138,14 +167,21 @@ class Sources:
         rest = [node for node in body if node not in imports and not _is_text(node)]
         if rest or not imports:
             return {}
+        for node in imports:
+            _refuse_relative(node)
         return {alias.asname or alias.name: (node.module or "", alias.name) for node in imports for alias in node.names}
 
-    def _defining(self, package: str, name: str) -> str:
-        """The module that defines a name, followed through packages that pass it on."""
-        if self._tree(f"{package}.{name}") is not None:
-            return f"{package}.{name}"
+    def _defining(self, package: str, name: str) -> Iterator[str]:
+        """The module that defines a name, followed through packages that pass it on, and what it is there."""
         source, original = self._passed_on(package).get(name, (None, name))
-        return package if source is None else self._defining(source, original)
+        is_module = self._tree(f"{package}.{name}") is not None
+        if is_module:  # and perhaps, under the same name, something that the package passes on
+            yield f"{package}.{name}"
+        if source is not None:
+            yield f"{package}.{name}{PASSED_ON}{source}:{original}"
+            yield from self._defining(source, original)
+        elif not is_module:
+            yield package
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
@@ -203,7 +239,12 @@ def _attributes(tree: ast.Module, bound: str) -> set[str] | None:
     taken = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
     through = [node for node in taken if isinstance(node.value, ast.Name) and node.value.id == bound]
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bound]
-    return {node.attr for node in through} if len(uses) == len(through) else None
+    return {node.attr for node in through} if uses and len(uses) == len(through) else None
+
+
+def _refuse_relative(node: ast.ImportFrom) -> None:
+    if node.level:
+        raise ValueError(f"from {'.' * node.level}{node.module or ''} import: imports must be absolute.")
 
 
 def _is_text(node: ast.stmt) -> bool:

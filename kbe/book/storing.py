@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 
 from kbe import claims
-from kbe.book import files
+from kbe.book import contents, files
 from kbe.book.executions import Execution
 from kbe.book.moving import Move, claims_moved, printed_moved, sentences
 from kbe.tables import Table
@@ -61,7 +61,8 @@ def store(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list
     written = [path for one in executions if one.name not in pages if (path := _store(one))]
     print(*written, sep="\n")
     if refused:
-        kept_back, wanted = ", ".join(sorted(pages)), " ".join(refused)
+        kept_back = ", ".join(sorted(pages))
+        wanted = " ".join(name for name in needing if name.partition(":")[0] in pages)
         raise RuntimeError(f'Not stored: {kept_back}; if it is meant, `make notebooks ACCEPT="{wanted}"`.')
     return written
 
@@ -82,8 +83,9 @@ def moved(execution: Execution) -> list[Move]:
     notebook = execution.page.with_suffix(".ipynb")
     if not notebook.is_file():
         return []
-    found = claims_moved(execution.name, claims.stored(notebook), claims.stored(execution.path))
-    return found + printed_moved(execution.name, nbformat.read(notebook, 4), execution.executed())
+    before, after = claims.stored(notebook), claims.stored(execution.path)
+    stored, ran = nbformat.read(notebook, 4), execution.executed()
+    return claims_moved(execution.name, before, after) + printed_moved(execution.name, stored, ran, [*before, *after])
 
 
 def storable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -133,7 +135,7 @@ def _coarse(seconds: float) -> int:
 
 
 def _tell_sentences(execution: Execution, moves: Sequence[Move]) -> None:
-    text = execution.page.read_text(encoding="utf-8")
+    text = contents.text(execution.page)
     for move in moves:
         if move.needs_accepting and move.judged:
             print(f"{move.name} ({move.what}); look again at:")

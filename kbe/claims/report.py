@@ -132,13 +132,15 @@ def tally(judged: Iterable[Judged]) -> str:
 
 
 def _record(one: Judged) -> dict[str, Any]:
-    """A claim as data; what was not measured is None, because JSON has no NaN."""
+    """A claim as data; what was not measured is None and what is infinite a text, because JSON has neither."""
     record = asdict(one)
-    return record | {name: None for name in _NOT_MEASURED if not math.isfinite(record[name])}
+    return record | {name: None if math.isnan(record[name]) else str(record[name])
+                     for name in _NOT_MEASURED if not math.isfinite(record[name])}  # fmt: skip
 
 
 def _without_none(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if value is not None}
+    present = {name: value for name, value in record.items() if value is not None}
+    return present | {name: float(present[name]) for name in _NOT_MEASURED if name in present}
 
 
 def _row(one: Judged) -> list[str]:
