@@ -61,14 +61,8 @@ def build(root: str | Path, executions: Sequence[Execution], output: str | Path 
         # Sphinx would not warn again of a page that it has read, nor see a new title in the others' menus.
         afresh = not stamp.is_file() or stamp.read_text(encoding="utf-8") != shared
         stamp.unlink(missing_ok=True)
-        command = [
-            str(Path(sys.executable).with_name("jupyter-book")),
-            "build",
-            str(staged),
-            "--path-output",
-            str(output),
-            "--quiet",
-        ]
+        program = str(Path(sys.executable).with_name("jupyter-book"))
+        command = [program, "build", str(staged), "--path-output", str(output), "--quiet"]
         command += [*BUILDERS[builder], *(["--all"] if afresh else [])]
         if subprocess.run(command, check=False, preexec_fn=_end_with_parent()).returncode:
             raise RuntimeError("The pages could not be built: what Sphinx says of them stands above.")
