@@ -50,6 +50,7 @@ def test_a_change_in_what_is_called_renews_the_machine_code_of_what_calls_it(pac
 
 def test_a_folder_of_ones_own_is_taken_and_none_where_nobody_can_write(package):
     assert run(package, NUMBA_CACHE_DIR=str(package / "mine"))[2][0].startswith(str(package / "mine" / "machine-code-"))
+    shutil.rmtree(package / "kbe" / "__pycache__", ignore_errors=True)
     (package / "kbe" / "__pycache__").write_text("no folder")
     assert run(package, HOME="/proc/none") == (3.0, 0, ["None"])
 
