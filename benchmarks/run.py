@@ -79,7 +79,7 @@ def beside_c(members: int, repeats: int) -> dict[str, dict[str, list[float]]] | 
 
     No member rests. None without a C compiler.
     """
-    code = yardstick.library()
+    code = yardstick.load()
     if code is None:
         return None
     result: dict[str, dict[str, list[float]]] = {}

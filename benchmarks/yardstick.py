@@ -20,7 +20,7 @@ LANES, BITS, CHANNELS, LAYERS, TAPS = 8, 8, 3, 3, 3
 WAYS = ("plain", "distinct")
 
 
-def library() -> ctypes.CDLL | None:
+def load() -> ctypes.CDLL | None:
     """The compiled yardstick, or None on a machine without a C compiler that can make it."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:

@@ -16,7 +16,7 @@ from kbe.weights import flat_parameters, initial_modules
 SPECIFICATION = importlib.util.spec_from_file_location("yardstick", index.ROOT / "benchmarks" / "yardstick.py")
 yardstick = importlib.util.module_from_spec(SPECIFICATION)
 SPECIFICATION.loader.exec_module(yardstick)
-CODE = yardstick.library()
+CODE = yardstick.load()
 
 
 @pytest.mark.skipif(CODE is None, reason="no C compiler here")
