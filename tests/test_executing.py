@@ -256,3 +256,11 @@ def test_working_folders_of_pages_that_run_stay_and_others_go(book):
     with planned[0].lock():
         processes.clear(planned)
     assert [folder.exists() for folder in folders] == [True, False]
+
+
+def test_the_page_that_takes_longest_runs_first(book):
+    (book / "_toc.yml").write_text("- file: book/one.ipynb\n- file: book/two.ipynb\n")
+    for name, seconds in (("one", 5), ("two", 50)):
+        (book / "book" / f"{name}.ipynb").write_text(f'{{"metadata": {{"kbe": {{"seconds": {seconds}}}}}}}')
+    _, told = run(book, workers=1)
+    assert told.index("two took") < told.index("one took")
