@@ -28,9 +28,11 @@ import numpy as np
 import torch
 import yardstick
 
-from kbe import encoding, response, timing
+from kbe.data import encoding
 from kbe.networks import VarianceNetwork
-from kbe.weights import flat_parameters, initial_modules
+from kbe.response import tangent_kernel
+from kbe.training import timing
+from kbe.training.weights import flat_parameters, initial_modules
 
 Clock = Callable[[], float]
 SIZES = (2, 20, 64, 256)
@@ -100,7 +102,7 @@ def kernels(members: int, repeats: int, clock: Clock) -> dict[str, list[float]]:
     times = timing.interleaved(
         {
             "naive": lambda: naive.kernel(one, inputs),
-            "ensemble": lambda: response.ensemble_kernel(modules[0], weights, inputs),
+            "ensemble": lambda: tangent_kernel.ensemble_kernel(modules[0], weights, inputs),
         },
         repeats,
         clock,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from kbe import windows
+from kbe.training.compiled import windows
 
 SOURCE = Path(__file__).parent / "yardstick.c"
 OPTIONS = ["-std=gnu11", "-O3", "-march=native", "-fschedule-insns", "-shared", "-fPIC"]

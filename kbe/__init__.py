@@ -1,1 +1,1 @@
-"""Helper package of the executable book on the kernel-balanced equation for deep neural networks."""
+"""The kernel-balanced equation for deep neural networks, computed: the package that the book is written with."""

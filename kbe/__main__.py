@@ -1,7 +1,7 @@
-"""`python -m kbe`: see `kbe.cli`."""
+"""`python -m kbe`: see `kbe.book.cli`."""
 
 import sys
 
-from kbe.cli import main
+from kbe.book.cli import main
 
 sys.exit(main())

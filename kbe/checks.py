@@ -1,39 +1,35 @@
-"""The checks of arguments: each answers bad input with a sentence on parameter, value and what is allowed."""
+"""What an argument may be: annotated types, and a decorator that holds a function's arguments to them.
+
+An annotated type says once what a body then need not ask. It answers bad input with one sentence that names
+the parameter, the value and what is allowed::
+
+    @checked
+    def rate_local(gram: Gram, targets: Points, mean: Points) -> np.ndarray: ...
+
+Arrays come in as anything that NumPy makes an array of real numbers of, and arrive in the body as float64.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Collection
-from typing import Any
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 import numpy as np
+import xarray as xr
 
 LARGEST = 2**53  # beyond it not every whole number is a float, and few files hold it
+Function = TypeVar("Function", bound=Callable)
 
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
-    """Return `value` as an int within [low, high].
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        What was given; True and False are not integers here.
-    low, high : int or None
-        The bounds, both allowed values themselves; None leaves that side open.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is not an integer or lies outside the bounds.
-    """
+    """Return `value` as an int within [low, high]; True and False are not integers here."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
     if whole and low is not None and high is None and value > LARGEST:
         high = LARGEST
@@ -43,98 +39,44 @@ def integer(name: str, value: Any, low: int | None = None, high: int | None = No
 
 
 def number(
-    name: str, value: Any, low: float | None = None, high: float | None = None, *, above: float | None = None
+    name: str,
+    value: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
 ) -> float:
-    """Return `value` as a finite float within [low, high], or greater than `above`.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        What was given.
-    low, high : float or None
-        The bounds, both allowed values themselves; None leaves that side open.
-    above : float or None
-        A bound that is not itself allowed.
-
-    Returns
-    -------
-    float
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is not a finite real number or lies outside the bounds.
-    """
+    """Return `value` as a finite float within [low, high], greater than `above` and less than `below`."""
     if (
         not is_finite_number(value)
         or (low is not None and value < low)
         or (high is not None and value > high)
         or (above is not None and value <= above)
+        or (below is not None and value >= below)
     ):
-        most = f" and at most {high}" if high is not None else ""
-        limit = f" greater than {above}{most}" if above is not None else ""
-        raise ValueError(f"{name} is {shown(value)}: it must be a finite number{limit or _between(low, high)}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be a finite number{_between(low, high, above, below)}.")
     return float(value)
 
 
 def choice(name: str, value: Any, allowed: Collection[str]) -> str:
-    """Return `value` if it is one of the allowed names.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        What was given.
-    allowed : collection of str
-        The names to choose from.
-
-    Returns
-    -------
-    str
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is not one of them.
-    """
+    """Return `value` if it is one of the allowed names."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} is {shown(value)}: it must be one of {', '.join(map(repr, allowed))}.")
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool; 0 and 1 are allowed, as a stored attribute holds them."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Integral) and value in (0, 1)):
+        raise ValueError(f"{name} is {shown(value)}: it must be True or False.")
+    return bool(value)
+
+
 def array(
     name: str, value: Any, ndim: int | tuple[int, ...] | None = None, *, finite: bool = True, empty: bool = False
 ) -> np.ndarray:
-    """Return `value` as a float64 array of the wanted number of dimensions.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        What NumPy turns into an array of real numbers.
-    ndim : int, tuple of int or None
-        The allowed numbers of dimensions; None allows any.
-    finite : bool
-        Refuse NaN and infinity.
-    empty : bool
-        Allow an array without elements.
-
-    Returns
-    -------
-    numpy.ndarray
-        The array, float64; not a copy if it is one already.
-
-    Raises
-    ------
-    ValueError
-        If it is ragged, not numeric, of another dimension, empty, or not finite.
-    """
+    """Return `value` as a float64 array of a wanted number of dimensions; no copy if it is one already."""
     try:
         result = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):  # the last from a torch tensor that requires a gradient
@@ -153,81 +95,6 @@ def array(
     return result
 
 
-def same_shape(**arrays: np.ndarray) -> None:
-    """Refuse arrays whose shapes differ.
-
-    Parameters
-    ----------
-    **arrays : numpy.ndarray
-        The arrays by the names of their parameters.
-
-    Raises
-    ------
-    ValueError
-        If their shapes are not all the same.
-    """
-    if len({a.shape for a in arrays.values()}) > 1:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
-        raise ValueError(f"The shapes are {shapes}: they must be the same.")
-
-
-def symmetric(name: str, value: Any, size: int | None = None) -> np.ndarray:
-    """Return `value` as a float64 stack of symmetric matrices.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        One matrix, shape (n, n), or a stack of them, shape (..., n, n).
-    size : int or None
-        The wanted n; None allows any.
-
-    Returns
-    -------
-    numpy.ndarray
-        The matrices.
-
-    Raises
-    ------
-    ValueError
-        If it is not finite, not square, of another size, or not symmetric to rounding.
-    """
-    result = array(name, value)
-    if result.ndim < 2 or result.shape[-1] != result.shape[-2]:
-        raise ValueError(f"{name} has shape {result.shape}: its last two dimensions must be equal.")
-    if size is not None and result.shape[-1] != size:
-        raise ValueError(f"{name} has shape {result.shape}: it must have {size} rows and columns, one a point.")
-    if not np.allclose(result, np.swapaxes(result, -1, -2), rtol=1e-9, atol=1e-12 * np.abs(result).max()):
-        raise ValueError(f"{name} is not symmetric: entry (i, j) must equal entry (j, i).")
-    return result
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return `value` as a bool.
-
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Any
-        What was given; 0 and 1 are allowed, as a stored attribute holds them.
-
-    Returns
-    -------
-    bool
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is neither True nor False.
-    """
-    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Integral) and value in (0, 1)):
-        raise ValueError(f"{name} is {shown(value)}: it must be True or False.")
-    return bool(value)
-
-
 def shown(value: Any) -> str:
     """Whatever was given, for a message: one line of at most 80 characters."""
     text = " ".join(repr(value).split())
@@ -242,9 +109,224 @@ def is_finite_number(value: Any) -> bool:
         return False
 
 
-def _between(low: float | None, high: float | None) -> str:
+@dataclass(frozen=True)
+class Whole:
+    """A whole number between bounds that are allowed themselves."""
+
+    low: int | None = None
+    high: int | None = None
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> int:
+        """Return the value as an int."""
+        return integer(name, value, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Real:
+    """A finite number; `low` and `high` are allowed themselves, `above` and `below` are not."""
+
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> float:
+        """Return the value as a float."""
+        return number(name, value, self.low, self.high, above=self.above, below=self.below)
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """An array of real numbers whose dimensions have names; equal names in one call mean equal sizes.
+
+    Parameters
+    ----------
+    dims : str
+        The names, separated by spaces; a leading `...` stands for any dimensions before them.
+    low, above : float or None
+        Every element must be at least `low`, or greater than `above`.
+    finite : bool
+        Refuse NaN and infinity.
+    symmetric : bool
+        Entry (i, j) must equal entry (j, i), to rounding.
+    increasing : bool
+        Every element must be greater than the one before.
+    """
+
+    dims: str = "..."
+    low: float | None = None
+    above: float | None = None
+    finite: bool = True
+    symmetric: bool = False
+    increasing: bool = False
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+        """Return the value as a float64 array; `sizes` collects what the names stand for in this call."""
+        result = array(name, value, finite=self.finite)
+        self._check_shape(name, result.shape, sizes)
+        if self.low is not None and not (result[~np.isnan(result)] >= self.low).all():
+            raise ValueError(f"{name} holds {np.nanmin(result):g}: every element must be at least {self.low:g}.")
+        if self.above is not None and not (result[~np.isnan(result)] > self.above).all():
+            raise ValueError(f"{name} holds {np.nanmin(result):g}: every element must be greater than {self.above:g}.")
+        if self.increasing and not (np.diff(result) > 0).all():
+            raise ValueError(f"{name} is {shown(value)}: it must increase.")
+        if self.symmetric and not np.allclose(
+            result, np.swapaxes(result, -1, -2), rtol=1e-9, atol=1e-12 * np.abs(result).max()
+        ):
+            raise ValueError(f"{name} is not symmetric: entry (i, j) must equal entry (j, i).")
+        return result
+
+    def _check_shape(self, name: str, shape: tuple[int, ...], sizes: dict[str, Any]) -> None:
+        names = self.dims.removeprefix("...").split()
+        if len(shape) < len(names) or (len(shape) > len(names) and not self.dims.startswith("...")):
+            raise ValueError(f"{name} has shape {shape}: it must be {self._wanted(names)}.")
+        for dim, size in zip(names, shape[len(shape) - len(names) :], strict=True):
+            known, owner = sizes.setdefault(dim, (size, name))
+            if known != size:
+                among = f"with {dim} = {known}" + (f" as in {owner}" if owner != name else "")
+                raise ValueError(f"{name} has shape {shape}: it must be {self._wanted(names)} {among}.")
+
+    def _wanted(self, names: list[str]) -> str:
+        parts = ["..."] * self.dims.startswith("...") + names
+        return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+
+@dataclass(frozen=True)
+class Holds:
+    """A Dataset that holds variables, or a DataArray with dimensions.
+
+    Parameters
+    ----------
+    names : str
+        The variables of a Dataset or the dimensions of a DataArray that are needed, separated by spaces.
+    source : str
+        What makes one, for the message.
+    """
+
+    names: str
+    source: str
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset | xr.DataArray:
+        """Return the value as it is."""
+        present = value.dims if isinstance(value, xr.DataArray) else value if isinstance(value, xr.Dataset) else ()
+        missing = [wanted for wanted in self.names.split() if wanted not in present]
+        if missing:
+            raise ValueError(f"{name} lacks {', '.join(missing)}: it must be {self.source}.")
+        return value
+
+
+Natural = Annotated[int, Whole(0)]
+Count = Annotated[int, Whole(1)]
+Seed = Natural
+Finite = Annotated[float, Real()]
+NonNegative = Annotated[float, Real(0)]
+Positive = Annotated[float, Real(above=0)]
+Share = Annotated[float, Real(0, 1)]
+Confidence = Annotated[float, Real(above=0, below=1)]
+
+Array = Annotated[np.ndarray, Shaped()]
+Samples = Annotated[np.ndarray, Shaped(finite=False)]  # NaN where there is no value, infinite where an onset never came
+Vector = Annotated[np.ndarray, Shaped("elements")]
+Points = Annotated[np.ndarray, Shaped("... points")]
+Deviations = Annotated[np.ndarray, Shaped("... points", above=0)]
+Times = Annotated[np.ndarray, Shaped("times", low=0)]
+Distances = Annotated[np.ndarray, Shaped(low=0)]
+Gram = Annotated[np.ndarray, Shaped("... points points")]
+SymmetricGram = Annotated[np.ndarray, Shaped("points points", symmetric=True)]
+Inputs = Annotated[np.ndarray, Shaped("... points bits")]
+
+Onsets = Annotated[xr.DataArray, Holds("member", "the onset of an ensemble")]
+Run = Annotated[xr.Dataset, Holds("mu y onset", "what ensemble.train returns")]
+TwoHeads = Annotated[xr.Dataset, Holds("mu sigma y", "what ensemble.train returns for two heads")]
+KeptWeights = Annotated[xr.Dataset, Holds("parameters", "what ensemble.train returns with keep_parameters=True")]
+
+
+def checked(function: Function) -> Function:
+    """Hold a function's arguments to their annotated types, and hand them on as those types make them.
+
+    Besides the types of this module, `int`, `float`, `bool`, `Literal`, a class and a union with None mean what
+    they say; other annotations are for the reader. Equal names of dimensions mean equal sizes within one call.
+    """
+    signature = inspect.signature(function)
+
+    @functools.cache  # at the first call, when all that an annotation names is defined
+    def rules() -> dict[str, Callable]:
+        hints = typing.get_type_hints(function, include_extras=True)
+        found = {name: _rule(hints[name]) for name in signature.parameters if name in hints}
+        return {name: rule for name, rule in found.items() if rule}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        sizes: dict[str, Any] = {}
+        for name, rule in rules().items():
+            if name not in given.arguments:
+                continue
+            value, kind = given.arguments[name], signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                value = tuple(rule(f"argument {k} of {name}", one, sizes) for k, one in enumerate(value, 1))
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                value = {key: rule(key, one, sizes) for key, one in value.items()}
+            else:
+                value = rule(name, value, sizes)
+            given.arguments[name] = value
+        return function(*given.args, **given.kwargs)
+
+    return typing.cast(Function, call)
+
+
+def _rule(hint: Any) -> Callable | None:
+    """What an annotation asks of a value: a function of name, value and sizes, or None where it asks nothing."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return next(check for check in hint.__metadata__ if callable(check))
+    if origin is Literal:
+        return lambda name, value, sizes: choice(name, value, arguments)
+    if origin in (Union, types.UnionType):
+        (rule, *others) = [_rule(one) for one in arguments if one is not type(None)]
+        if others or rule is None:
+            return None
+        return lambda name, value, sizes: None if value is None else rule(name, value, sizes)
+    plain: Mapping[Any, Callable] = {int: Whole(), float: Real(), bool: lambda name, value, sizes: flag(name, value)}
+    if hint in plain:
+        return plain[hint]
+    if origin is Callable or hint is Callable:
+        return _function
+    return functools.partial(_instance, hint) if isinstance(hint, type) and origin is None else None
+
+
+def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:
+    if not callable(value):
+        raise ValueError(f"{name} is {shown(value)}: it must be a function.")
+    return value
+
+
+def _instance(kind: type, name: str, value: Any, sizes: dict[str, Any]) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {shown(value)}: it must be a {kind.__name__}.")
+    return value
+
+
+def _between(low: float | None, high: float | None, above: float | None = None, below: float | None = None) -> str:
     if low is not None and high is not None:
         return f" from {low} to {high}"
-    if low is not None:
-        return f" of at least {low}"
-    return f" of at most {high}" if high is not None else ""
+    least = f" of at least {low}" if low is not None else f" greater than {above}" if above is not None else ""
+    most = f"at most {high}" if high is not None else f"less than {below}" if below is not None else ""
+    if not most:
+        return least
+    return f"{least} and {most}" if least else f" of {most}" if high is not None else f" {most}"
+
+
+def same_shape(**arrays: np.ndarray) -> None:
+    """Refuse arrays whose shapes differ."""
+    if len({a.shape for a in arrays.values()}) > 1:
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
+        raise ValueError(f"The shapes are {shapes}: they must be the same.")
+
+
+def symmetric(name: str, value: Any, size: int | None = None) -> np.ndarray:
+    """Return `value` as a float64 stack of symmetric matrices."""
+    result = Shaped("... n n", symmetric=True)(name, value, {})
+    if size is not None and result.shape[-1] != size:
+        raise ValueError(f"{name} has shape {result.shape}: it must have {size} rows and columns, one a point.")
+    return result

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbe.encoding import all_inputs
+from kbe.data.encoding import all_inputs
 from kbe.networks import ACTIVATIONS, HEADS, PADDINGS, AverageNetwork, BitNetwork, VarianceNetwork
 
 FEW = settings(max_examples=25, deadline=None)

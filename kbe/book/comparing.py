@@ -16,8 +16,7 @@ import nbformat
 import pytest
 from nbval.plugin import IPyNbFile
 
-from kbe import claims
-from kbe.book import contents, executions
+from kbe.book import contents, executions, report
 from kbe.book.executions import Execution
 from kbe.book.moving import NEW, claims_moved
 
@@ -137,7 +136,7 @@ class _Claims(_Sentence):
         """Fail if a verdict or a criterion is another, an estimate has left its interval, or a claim is not stored."""
         parent = self.parent
         assert isinstance(parent, StoredNotebook)
-        stored, ran = claims.stored(self.path), claims.stored(parent.execution.path)
+        stored, ran = report.stored(self.path), report.stored(parent.execution.path)
         moved = [move for move in claims_moved(self.path.stem, stored, ran) if move.needs_accepting or move.what == NEW]
         if moved:
             raise ValueError("\n".join(f"{m.name} has {m.what}: it was {m.before}, it is {m.after}." for m in moved))

@@ -15,7 +15,7 @@ import nbformat
 import yaml
 from papermill.translators import translate_parameters
 
-from kbe.parameters import INJECTED, TAG
+from kbe.book.parameters import INJECTED, TAG
 
 
 def pages(root: str | Path = ".") -> list[Path]:

@@ -22,9 +22,8 @@ import llvmlite.binding
 import nbformat
 from filelock import FileLock
 
-from kbe import index
-from kbe.book import contents, sources
-from kbe.parameters import TAG, declared_in
+from kbe.book import contents, index, sources
+from kbe.book.parameters import TAG, declared_in
 
 FOLDER = Path("_build") / "executions"
 EXECUTES = ("ipykernel", "IPython", "matplotlib_inline")  # what runs a cell and shows its result
@@ -156,7 +155,7 @@ class Execution:
         read = sources.Sources(self.root)
         files = {name: read.file(name) for name in self.inputs if name.partition(".")[0] == sources.PACKAGE}
         written = [name for name, file in files.items() if file is None or file.stat().st_mtime_ns >= self.planned]
-        index = _index_digests(self.root) if "kbe.index" in self.inputs else {}
+        index = _index_digests(self.root) if "kbe.book.index" in self.inputs else {}
         return written + [name for name, now in index.items() if now != self.inputs[name]]
 
     def changes(self) -> list[str]:
@@ -199,18 +198,17 @@ def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list
     for page in [*chapters, *(page for page in pages if page not in chapters)]:
         made = _notebook(page, given or {})
         try:
-            inside, outside, passed_on = read.reached("\n".join(cell.source for cell in contents.code(made)))
+            inside, outside = read.reached("\n".join(cell.source for cell in contents.code(made)))
         except (SyntaxError, ValueError) as error:
             raise ValueError(f"{page}: its code cannot be read: {_where(error, made)}.") from error
         inputs = {"code": _code_digest(made), **around, **versions(frozenset({*outside, *EXECUTES}))}
         inputs |= {name: read.digest(name) for name in inside}
-        inputs |= dict(f"name {name}".split(sources.PASSED_ON) for name in passed_on)
         needs: tuple[Execution, ...] = ()
         if "kbe.book.contents" in inside:
             needs = tuple(planned[chapter] for chapter in chapters)
             inputs |= {f"execution of {one.name}": one.key for one in needs}
             inputs["order of chapters"] = " ".join(one.name for one in needs)
-        if "kbe.index" in inside:
+        if "kbe.book.index" in inside:
             inputs |= _index_digests(root)
         planned[page] = Execution(root, page, made, inputs, now, needs)
     return [planned[page] for page in pages]

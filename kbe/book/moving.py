@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import nbformat
 
 from kbe.book import contents
-from kbe.claims import FAILS, HOLDS, UNDECIDED, Judged
+from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Judged
 
 OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
 OF_DISTANCE = 1e-3  # of the distance to the criterion, where an interval is narrower: rounding, as a rule

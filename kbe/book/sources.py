@@ -1,7 +1,7 @@
 """What code reads: the modules of the package that it imports, near and far, and the libraries that those import.
 
-Imports are read off the syntax, so nothing is run. A package whose `__init__` only passes names on is looked
-through: who says `figures.bit_encoding` reads the file that defines it, not the other figures.
+Imports are read off the syntax, so nothing is run. The package's folders pass no names on: who says
+`from kbe.figures import scale` reads that file, and none of its neighbours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PACKAGE = "kbe"
-PASSED_ON = " is "
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -37,7 +36,7 @@ class Sources:
         self._digests: dict[str, str] = {}
         self._imports: dict[str, set[str]] = {}
 
-    def reached(self, code: str) -> tuple[set[str], set[str], set[str]]:
+    def reached(self, code: str) -> tuple[set[str], set[str]]:
         """All that a piece of code imports, directly or through the package's own modules.
 
         Parameters
@@ -47,9 +46,8 @@ class Sources:
 
         Returns
         -------
-        (set of str, set of str, set of str)
-            The package's modules; the top-level names of what is imported from elsewhere; and for each name that
-            a package passes on, "package.name is module:name".
+        (set of str, set of str)
+            The package's modules, and the top-level names of what is imported from elsewhere.
 
         Raises
         ------
@@ -60,13 +58,10 @@ class Sources:
         """
         inside: set[str] = set()
         outside: set[str] = set()
-        passed_on: set[str] = set()
         todo = set(self._imported(ast.parse(code)))
         while todo:
             name = todo.pop()
-            if PASSED_ON in name:
-                passed_on.add(name)
-            elif name.partition(".")[0] != PACKAGE:
+            if name.partition(".")[0] != PACKAGE:
                 outside.add(name.partition(".")[0])
             elif name not in inside:
                 inside.add(name)
@@ -74,7 +69,7 @@ class Sources:
         outside -= sys.stdlib_module_names
         if unknown := outside - set(_libraries()):
             raise ValueError(f"{' and '.join(sorted(unknown))} is imported, but no installed library provides it.")
-        return inside, outside, passed_on
+        return inside, outside
 
     def digest(self, module: str) -> str:
         """A short digest of a module's code; comments, docstrings and layout are no code.
@@ -125,63 +120,29 @@ class Sources:
         return self._trees[module]
 
     def _imported(self, tree: ast.Module) -> Iterator[str]:
-        """The modules that one source imports itself, and the packages around them that do more than pass on."""
+        """The modules that one source imports itself, and the packages around them."""
         for name in self._named(tree):
-            yield name
             parts = name.split(".")
-            if parts[0] == PACKAGE and PASSED_ON not in name:
-                around = (".".join(parts[:n]) for n in range(1, len(parts)))
-                yield from (package for package in around if not self._passed_on(package))
+            yield from (".".join(parts[:n]) for n in range(1, len(parts) + 1))
 
     def _named(self, tree: ast.Module) -> Iterator[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                _refuse_relative(node)
-                for alias in node.names:
-                    yield from self._from(node.module or "", alias, tree)
+                yield from self._from(node)
             elif {getattr(node, "id", None), getattr(node, "attr", None)} & {"__import__", "import_module"}:
                 raise ValueError("An import is made at run time: it must be a statement, so that it can be read.")
 
-    def _from(self, package: str, alias: ast.alias, tree: ast.Module) -> Iterator[str]:
-        """What `from package import alias` reads, in a source with this tree."""
-        whole = f"{package}.{alias.name}"
-        if package.partition(".")[0] != PACKAGE:
-            yield package
-        elif alias.name == "*":
-            raise ValueError(f"from {package} import *: what is imported must be named.")
-        elif self._tree(whole) is None:
-            yield from self._defining(package, alias.name)
-        elif passed_on := self._passed_on(whole):
-            names = _attributes(tree, alias.asname or alias.name)
-            for name in passed_on if names is None else names:
-                yield from self._defining(whole, name)
-        else:
-            yield whole
-
-    def _passed_on(self, package: str) -> dict[str, tuple[str, str]]:
-        """Where each name comes from in a package that only passes names on; empty for any other module."""
-        body = getattr(self._tree(package), "body", [])
-        imports = [node for node in body if isinstance(node, ast.ImportFrom)]
-        rest = [node for node in body if node not in imports and not _is_text(node)]
-        if rest or not imports:
-            return {}
-        for node in imports:
-            _refuse_relative(node)
-        return {alias.asname or alias.name: (node.module or "", alias.name) for node in imports for alias in node.names}
-
-    def _defining(self, package: str, name: str) -> Iterator[str]:
-        """The module that defines a name, followed through packages that pass it on, and what it is there."""
-        source, original = self._passed_on(package).get(name, (None, name))
-        is_module = self._tree(f"{package}.{name}") is not None
-        if is_module:  # and perhaps, under the same name, something that the package passes on
-            yield f"{package}.{name}"
-        if source is not None:
-            yield f"{package}.{name}{PASSED_ON}{source}:{original}"
-            yield from self._defining(source, original)
-        elif not is_module:
-            yield package
+    def _from(self, node: ast.ImportFrom) -> Iterator[str]:
+        """What `from package import name` reads: the module of that name, or the one that defines the name."""
+        package = node.module or ""
+        if node.level:
+            raise ValueError(f"from {'.' * node.level}{package} import: imports must be absolute.")
+        for name in (alias.name for alias in node.names):
+            if name == "*" and package.partition(".")[0] == PACKAGE:
+                raise ValueError(f"from {package} import *: what is imported must be named.")
+            yield package if self.file(f"{package}.{name}") is None else f"{package}.{name}"
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
@@ -232,19 +193,6 @@ _libraries = functools.cache(metadata.packages_distributions)
 
 def _applies(requirement: Requirement) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-
-
-def _attributes(tree: ast.Module, bound: str) -> set[str] | None:
-    """The attributes taken of a name, or None if the name is used in any other way."""
-    taken = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
-    through = [node for node in taken if isinstance(node.value, ast.Name) and node.value.id == bound]
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bound]
-    return {node.attr for node in through} if uses and len(uses) == len(through) else None
-
-
-def _refuse_relative(node: ast.ImportFrom) -> None:
-    if node.level:
-        raise ValueError(f"from {'.' * node.level}{node.module or ''} import: imports must be absolute.")
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import nbformat
 
-from kbe import claims
-from kbe.book import contents, files
+from kbe.book import contents, files, report
 from kbe.book.executions import Execution
 from kbe.book.moving import Move, claims_moved, printed_moved, sentences
-from kbe.tables import Table
+from kbe.book.tables import Table
 
 KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
 
@@ -83,7 +82,7 @@ def moved(execution: Execution) -> list[Move]:
     notebook = execution.page.with_suffix(".ipynb")
     if not notebook.is_file():
         return []
-    before, after = claims.stored(notebook), claims.stored(execution.path)
+    before, after = report.stored(notebook), report.stored(execution.path)
     stored, ran = nbformat.read(notebook, 4), execution.executed()
     return claims_moved(execution.name, before, after) + printed_moved(execution.name, stored, ran, [*before, *after])
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from kbe.figures.style import STYLES
 
 OUTCOMES = {"cured": ("C0", ""), "kept": ("C3", "//"), "lost": ("C1", "xx")}
+
 NAMES = {"cured": "kept, has learned", "kept": "kept, has not", "lost": "lost"}
 
 

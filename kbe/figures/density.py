@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullLocator
 
 NAMES = {"squared_error": "$V$", "predicted": "$V^*$", "gap": "$|V-V^*|$"}
+
 MARKERS = "osD^v"
 
 

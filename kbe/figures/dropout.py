@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from kbe.discussion.dropout import greatest_spread
 from kbe.figures.style import STYLES
-from kbe.masks import greatest_spread
 
 MARKERS = "o^sD"
 

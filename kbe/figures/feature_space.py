@@ -12,6 +12,7 @@ from kbe.figures.one_hidden_layer import on_logarithms
 from kbe.figures.style import STYLES
 
 MARKERS = "osD^vP"
+
 QUANTITIES = {
     "dimension": "dimension",
     "distance": "distance",

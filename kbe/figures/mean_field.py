@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from kbe.companions.splitting import gray_order
 from kbe.figures.style import STYLES
-from kbe.splitting import gray_order
 
 
 def models_over_epochs(errors: Mapping[str, xr.DataArray], shares: Mapping[str, xr.DataArray]) -> Figure:

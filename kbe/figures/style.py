@@ -20,17 +20,24 @@ from matplotlib.figure import Figure
 from kbe import checks
 
 BACKGROUND = {"light": "#ffffff", "dark": "#121212"}
+
 INK = {"light": "#1a1a1a", "dark": "#e6e6e6"}
+
 # Near the hues of Okabe and Ito; chosen so that each stands out from its background and colour-blind
 # readers tell any two apart. Text cannot name a colour: it differs between the two pages.
 PALETTE = {
     "light": ("#0077bb", "#d55e00", "#117755", "#cc79a7", "#332288", "#222222"),
     "dark": ("#4aa3e0", "#ff8f4d", "#00c495", "#f0a3d0", "#f0e442", "#7a7a7a"),
 }
+
 WIDTH = 5.4  # inches; with letters of 11 points a figure can still be read on a phone
+
 PICTURE_DPI = 160  # sharp on screens with two pixels a point
+
 PAGE_DPI = 112  # the size at which a wide page shows it
+
 SHORTEST_TEXT = 21
+
 # so that lines can be told apart without their colours
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
@@ -50,6 +57,7 @@ _LAYOUT = {
     "lines.linewidth": 1.6,
     "image.cmap": "viridis",
 }
+
 # Outside notebooks that know the page's theme, one picture of the two has to go.
 _ONE_OF_TWO = (
     "<style>html:not([data-theme=dark]) .kbe-figure .only-dark{display:none}"

@@ -1,0 +1,173 @@
+"""The command line: `parameters`, `rerun` and `sweep` to rerun chapters; the rest to build and edit the book."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kbe.book import parameters
+
+if TYPE_CHECKING:
+    from kbe.book.executions import Execution
+
+SMALL = {"members": 8, "epochs": 100}  # for a draft
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Answer bad input with one sentence rather than with the whole usage."""
+        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        The words after `python -m kbe`; None takes those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if a chapter failed, 2 for bad input, 130 if interrupted.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except ValueError as error:
+        print(*str(error).split(), file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename2 or error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; what was finished is there.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m kbe", description="Rerun the book's chapters with other parameters.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = _command(commands, "parameters", _parameters, "list a chapter's parameters: name, type, default, meaning")
+    rerun = _command(commands, "rerun", _rerun, "execute a chapter with other parameters")
+    sweep = _command(commands, "sweep", _sweep, "execute a chapter at every point of a grid; goes on where it stopped")
+    for command in (listing, rerun, sweep):
+        command.add_argument("chapter", help="the chapter's .ipynb, or its name")
+    for command, value, output in ((rerun, "VALUE", "FILE"), (sweep, "V1,V2,...", "FOLDER")):
+        command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
+        command.add_argument("-o", required=True, metavar=output, dest="output")
+    executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")
+    building = _command(commands, "build", _build, "execute what is missing and build the pages, or the PDF")
+    building.add_argument("--pdf", action="store_true", help="the PDF in place of the pages")
+    serving = _command(commands, "serve", _serve, "build the pages, show them, and build them again at every save")
+    serving.add_argument("--port", type=int, default=8000, help="where the server listens, on this machine alone")
+    storing = _command(commands, "notebooks", _notebooks, "store what the pages' executions print, and say what moved")
+    storing.add_argument("--accept", nargs="*", default=[], metavar="CHAPTER:NAME", help="claims whose change is meant")
+    for command in (executing, storing):
+        command.add_argument("pages", nargs="*", help="pages by name or path; none means all of the book's")
+    _command(commands, "draft", _draft, "execute and build the book with small parameters, in _build/draft")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run=run)
+    return command
+
+
+def _parameters(given: argparse.Namespace) -> None:
+    rows = [(one.name, one.kind, repr(one.default), one.meaning) for one in parameters.declared(given.chapter)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for row in rows:
+        print("  ".join([text.ljust(width) for text, width in zip(row[:3], widths, strict=True)] + [row[3]]))
+
+
+def _rerun(given: argparse.Namespace) -> None:
+    from kbe.book.rerun import rerun
+
+    print(
+        rerun(
+            given.chapter,
+            {name: _value(text) for name, text in _once(given.values)},
+            given.output,
+            progress=sys.stderr.isatty(),
+        )
+    )
+
+
+def _sweep(given: argparse.Namespace) -> None:
+    from kbe.book.rerun import sweep
+
+    print(*sweep(given.chapter, {name: _values(text) for name, text in _once(given.values)}, given.output), sep="\n")
+
+
+def _execute(given: argparse.Namespace) -> None:
+    from kbe.book import executions
+
+    planned = executions.plan()
+    _executed(executions.named(planned, given.pages))
+
+
+def _build(given: argparse.Namespace) -> None:
+    from kbe.book import building, executions
+
+    planned = _executed(executions.plan())
+    print(building.build(".", planned, builder="pdflatex" if given.pdf else "html"))
+
+
+def _serve(given: argparse.Namespace) -> None:
+    from kbe import checks
+    from kbe.book import building
+
+    building.serve(".", checks.integer("port", given.port, 1024, 65535))
+
+
+def _notebooks(given: argparse.Namespace) -> None:
+    from kbe.book import executions, storing
+
+    planned = executions.plan()
+    chosen = _executed(executions.named(planned, given.pages))
+    storing.store(chosen, given.accept)
+
+
+def _draft(given: argparse.Namespace) -> None:
+    from kbe.book import building, executions
+
+    planned = _executed(executions.plan(given=SMALL))
+    print(building.build(".", planned, output="_build/draft"))
+
+
+def _executed(wanted: Sequence[Execution]) -> Sequence[Execution]:
+    from kbe.book import executing
+
+    failures = executing.execute(wanted)
+    if failures:
+        raise RuntimeError(f"{len(failures)} of {len(wanted)} pages failed: {', '.join(failures)}.")
+    return wanted
+
+
+def _once(values: list[list[str]]) -> list[list[str]]:
+    for name in {name for name, _ in values}:
+        if [one for one, _ in values].count(name) > 1:
+            raise ValueError(f"-p {name} is given more than once: it must be given once.")
+    return values
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _values(text: str) -> list[Any]:
+    whole = _value(f"[{text}]")
+    return whole if isinstance(whole, list) else [_value(part) for part in text.split(",")]

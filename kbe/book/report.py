@@ -1,0 +1,156 @@
+"""The table that a chapter ends with, the lines that regression compares, and the report of all chapters."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kbe import checks
+from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Claim, Judged
+from kbe.book.tables import Table
+
+MIME = "application/vnd.kbe.claims+json"
+_NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
+_HEAD = ("Verdict", "Claim", "Place", "Measured; it holds if", "Result")
+
+
+def table(judged: Sequence[Judged]) -> Table:
+    """The table of claims; as a cell's last expression it is also what `report` collects.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The claims with their measurements.
+
+    Returns
+    -------
+    Table
+        One row a claim.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two have the same name.
+    """
+    _needs_some(judged)
+    twice = [name for name, times in Counter(one.claim.name for one in judged).items() if times > 1]
+    if twice:
+        raise ValueError(f"judged has more than one claim named {twice[0]!r}: each must have a name of its own.")
+    return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [_record(one) for one in judged]}})
+
+
+def verdicts(judged: Sequence[Judged]) -> None:
+    """Print what regression compares, one line a claim.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The claims with their measurements.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    _needs_some(judged)
+    print("\n".join(one.line() for one in judged))
+
+
+def stored(notebook: str | Path) -> list[Judged]:
+    """The claims in a notebook's stored outputs.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        An executed `.ipynb`.
+
+    Returns
+    -------
+    list of Judged
+        The claims of its tables, in order; empty if it has no such table.
+
+    Raises
+    ------
+    ValueError
+        If the notebook does not exist, or its claims have no names.
+    """
+    path = Path(notebook) if isinstance(notebook, (str, Path)) else Path()
+    if not path.is_file():
+        raise ValueError(f"notebook is {checks.shown(notebook)}: there is no such file.")
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"notebook is {str(path)!r}: it must be JSON with cells.") from error
+    bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
+    records = [record for bundle in bundles for record in bundle.get("claims", [])]
+    if any("name" not in record["claim"] for record in records):
+        raise ValueError(f"notebook is {str(path)!r}: it was stored before claims had names; run `make notebooks`.")
+    return [
+        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])})) for record in records
+    ]
+
+
+def report(notebooks: Iterable[str | Path]) -> Table:
+    """The claims of many chapters in one table, from their stored outputs.
+
+    Parameters
+    ----------
+    notebooks : iterable of str or Path
+        Executed `.ipynb` files, in the order wanted.
+
+    Returns
+    -------
+    Table
+        One row a claim, each with its full name, `chapter:name`.
+    """
+    rows = [
+        [f"`{Path(notebook).stem}:{one.claim.name}`", *_row(one)] for notebook in notebooks for one in stored(notebook)
+    ]
+    return Table(("Name", *_HEAD), rows)
+
+
+def tally(judged: Iterable[Judged]) -> str:
+    """How many claims hold, do not hold and are undecided.
+
+    Parameters
+    ----------
+    judged : iterable of Judged
+        The claims with their measurements.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    counts = Counter(one.verdict for one in judged)
+    return ", ".join(f"{verdict}: {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED))
+
+
+def _record(one: Judged) -> dict[str, Any]:
+    """A claim as data; what was not measured is None and what is infinite a text, because JSON has neither."""
+    record = asdict(one)
+    return record | {name: None if math.isnan(record[name]) else str(record[name])
+                     for name in _NOT_MEASURED if not math.isfinite(record[name])}  # fmt: skip
+
+
+def _without_none(record: dict[str, Any]) -> dict[str, Any]:
+    present = {name: value for name, value in record.items() if value is not None}
+    return present | {name: float(present[name]) for name in _NOT_MEASURED if name in present}
+
+
+def _row(one: Judged) -> list[str]:
+    claim = one.claim
+    place = claim.place if claim.source == "paper" else f"{claim.place} (this book)"
+    members = f"{one.members} member{'s' * (one.members != 1)}" + f" ({one.left_out} left out)" * (one.left_out > 0)
+    result = f"{one.estimate:.3g} ({one.low:.3g} to {one.high:.3g}), {members}"
+    return [f"**{one.verdict}**", claim.statement, place, f"{claim.measure}; {claim.criterion}", result]
+
+
+def _needs_some(judged: Sequence[Judged]) -> None:
+    if not isinstance(judged, (list, tuple)) or not judged or not all(isinstance(one, Judged) for one in judged):
+        raise ValueError(f"judged is {checks.shown(judged)}: it must be a list of at least one judged claim.")

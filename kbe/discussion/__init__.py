@@ -1,0 +1,1 @@
+"""Section IV: other losses, calibration, Bayesian approaches, drop-out, minor modes, and no variance head."""

@@ -1,0 +1,249 @@
+"""The training response of any torch module (equations 1 to 4).
+
+The training response Theta(x, x') is the neural tangent kernel: how far a step of gradient descent on x'
+moves the output at x, computed by autograd or measured by taking the step. A kernel has the shape
+(n, m, heads, heads): entry (i, j, a, c) is the answer of output a at input i to a step on output c at input j.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+from torch.func import jvp, vjp, vmap
+
+from kbe import checks
+from kbe.response.functional import PureNetwork, slices
+
+
+def neural_tangent_kernel(
+    module: nn.Module,
+    first: ArrayLike,
+    second: ArrayLike | None = None,
+    *,
+    block: int | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> np.ndarray:
+    r"""The training response of a module at its present weights, Eq. (3).
+
+    .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Maps inputs (n, ...) to outputs (n, heads), or (n,), which counts as one head. Weights that require
+        no gradient do not enter. The module stays as it is: a copy is used, in evaluation mode.
+    first : array, shape (n, ...)
+        The inputs x at which the output is watched.
+    second : array, shape (m, ...), or None
+        The inputs x' on which the module is trained; None means the first ones.
+    block : int or None
+        The number of inputs whose Jacobians are held at once; None holds 2 MiB of them.
+    dtype : torch.dtype
+        The precision of weights, inputs and result.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, m, heads, heads)
+        Theta, in squared units of the output per squared unit of the weights.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    weights = PureNetwork(module, dtype).weights
+    return ensemble_kernel(module, weights[None], first, second, block=block, dtype=dtype)[0]
+
+
+def ensemble_kernel(
+    module: nn.Module,
+    parameters: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike | None = None,
+    *,
+    own_inputs: bool = False,
+    block: int | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> np.ndarray:
+    """The training response of many networks of one architecture, Eq. (3).
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The architecture; its own weights do not matter.
+    parameters : array, shape (members, parameters)
+        A flat weight vector for each member, in the order of `module.parameters()`. A member
+        with non-finite weights gets a non-finite kernel and leaves the others alone.
+    first, second
+        As for `neural_tangent_kernel`; with `own_inputs` the shapes are (members, n, ...) and (members, m, ...).
+    own_inputs : bool
+        Whether each member has inputs of its own.
+    block, dtype
+        As for `neural_tangent_kernel`; inputs are counted over members.
+
+    Returns
+    -------
+    numpy.ndarray, shape (members, n, m, heads, heads)
+        Theta of each member.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    network = PureNetwork(module, dtype)
+    weights = network.stack("parameters", parameters)
+    left = network.inputs("first", first, len(weights), own_inputs)
+    right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
+    (members, n), m, heads = left.shape[:2], right.shape[1], (network.heads(left), network.heads(right))
+    rows = network.block(heads[0], block)
+    result = weights.new_empty(members, n * heads[0], m * heads[1])
+    with network.threads():
+        for some, i in product(slices(members, max(1, rows // max(n, m))), slices(n, rows)):
+            watched = network.jacobian(weights[some], left[some, i])
+            for j in slices(m, rows):
+                same = second is None and i == j
+                step = watched if same else network.jacobian(weights[some], right[some, j])
+                place = result[some, i.start * heads[0] : i.stop * heads[0], j.start * heads[1] : j.stop * heads[1]]
+                torch.bmm(watched.flatten(1, 2), step.flatten(1, 2).mT, out=place)
+    return result.view(members, n, heads[0], m, heads[1]).transpose(2, 3).cpu().numpy()
+
+
+def kernel_vector_product(
+    module: nn.Module,
+    inputs: ArrayLike,
+    vector: ArrayLike,
+    *,
+    block: int = 1024,
+    dtype: torch.dtype = torch.float64,
+) -> np.ndarray:
+    r"""Theta times a vector over all inputs and heads, without ever building Theta, Eq. (3), (4).
+
+    .. math:: (\Theta v)_a(x_i) = \sum_j \sum_c \Theta_{ac}(x_i, x_j) \, v_c(x_j)
+
+    One backward and one forward derivative a block, so that memory does not grow with the square of n.
+
+    Parameters
+    ----------
+    module, dtype
+        As for `neural_tangent_kernel`.
+    inputs : array, shape (n, ...)
+        The inputs.
+    vector : array, shape (n, heads)
+        What Theta is multiplied with.
+    block : int
+        The number of inputs that go through the module at once.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, heads)
+        The product.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    checks.integer("block", block, 1)
+    network = PureNetwork(module, dtype)
+    x = network.inputs("inputs", inputs)
+    v = torch.as_tensor(checks.array("vector", vector, 2)).to(x)
+    if v.shape != (x.shape[1], network.heads(x)):
+        raise ValueError(f"vector has shape {tuple(v.shape)}: it must be {(x.shape[1], network.heads(x))}.")
+    pieces = [(lambda w, some=some: network.outputs(w, x[0, some]), v[some]) for some in slices(len(v), block)]
+    pulled = sum(vjp(outputs, network.weights)[1](cotangent)[0] for outputs, cotangent in pieces) * network.trained
+    pushed = [jvp(outputs, (network.weights,), (pulled,))[1] for outputs, _ in pieces]
+    return torch.cat(pushed).detach().cpu().numpy()
+
+
+def one_step_response(
+    module: nn.Module,
+    first: ArrayLike,
+    second: ArrayLike | None = None,
+    learning_rate: float = 0.1,
+    *,
+    block: int | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> np.ndarray:
+    r"""The training response measured by taking the step, Eq. (1), (2).
+
+    .. math:: \frac{f_a\big(x; w - \eta\, \partial f_c(x')/\partial w\big) - f_a(x; w)}{-\eta}
+
+    Each training input and head gets one step of gradient descent of its own from the same weights,
+    on a loss whose derivative in that output is one. For a small learning rate the answer tends to
+    `neural_tangent_kernel`, with an error proportional to the learning rate.
+
+    Parameters
+    ----------
+    module, first, second, block, dtype
+        As above.
+    learning_rate : float
+        The size eta of the step.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, m, heads, heads)
+        The measured response, in the units of `neural_tangent_kernel`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    rate = checks.number("learning_rate", learning_rate, above=0)
+    network = PureNetwork(module, dtype)
+    left = network.inputs("first", first)
+    right = left if second is None else network.inputs("second", second)
+    heads, trained_heads = network.heads(left), network.heads(right)
+    before, responses = network.outputs(network.weights, left[0]), []
+    with network.threads():
+        for some in slices(right.shape[1], network.block(heads, block)):
+            slopes = network.jacobian(network.weights[None], right[:, some])[0].flatten(0, 1)
+            after = vmap(network.outputs, (0, None))(network.weights - rate * slopes, left[0])
+            responses.append(((after - before) / -rate).unflatten(0, (-1, trained_heads)))
+    return torch.cat(responses).permute(2, 0, 3, 1).detach().cpu().numpy()
+
+
+def predicted_change(
+    kernel: ArrayLike, loss_gradient: ArrayLike, learning_rate: float, reduction: str = "mean"
+) -> np.ndarray:
+    r"""What one step of gradient descent on all points does to the outputs, to first order, Eq. (4).
+
+    .. math:: \Delta f_a(x) = -\eta \sum_j \sum_c \Theta_{ac}(x, x_j) \frac{\partial L}{\partial f_c(x_j)}
+
+    Parameters
+    ----------
+    kernel : array, shape (..., n, m, heads, heads)
+        Theta between the watched and the training inputs.
+    loss_gradient : array, shape (..., m, heads)
+        The derivative of each training point's own loss in the outputs there.
+    learning_rate : float
+        The size eta of the step.
+    reduction : {"mean", "sum"}
+        Whether the step is on the mean of the points' losses or on their sum. The paper's equation
+        shows the sum; a trainer usually takes the mean, which divides by m.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n, heads)
+        The change of the outputs, in their units.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    theta, slope = checks.array("kernel", kernel), checks.array("loss_gradient", loss_gradient)
+    rate = checks.number("learning_rate", learning_rate, above=0)
+    checks.choice("reduction", reduction, ("mean", "sum"))
+    if theta.ndim < 4 or slope.shape != (*theta.shape[:-4], theta.shape[-3], theta.shape[-1]):
+        raise ValueError(
+            f"kernel has shape {theta.shape} and loss_gradient {slope.shape}: "
+            "they must be (..., n, m, heads, heads) and (..., m, heads)."
+        )
+    points = slope.shape[-2] if reduction == "mean" else 1
+    return -rate / points * np.einsum("...ijac,...jc->...ia", theta, slope)

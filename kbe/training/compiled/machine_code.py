@@ -1,0 +1,74 @@
+"""Compiling by numba, with machine code that is kept under a digest of all the sources that it is made from.
+
+numba looks for changes in a function's own file alone, not in the files of what it calls. Here the folder in which
+machine code lies is named after everything that is compiled and numba's settings, so that old code is never run for a
+new source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import config, njit
+
+
+def compiled(function: Callable | None = None, **options: Any) -> Any:
+    """Compile a function when it is first called, or take its machine code from an earlier process.
+
+    Parameters
+    ----------
+    function : callable or None
+        A function that is not called yet; without it, a decorator is returned.
+    **options : Any
+        numba's own, such as `nogil=True` or `inline="always"`.
+
+    Returns
+    -------
+    callable
+        The compiled function; where no folder can be written, each process compiles it anew.
+    """
+    if function is None:
+        return lambda one: compiled(one, **options)
+    kept_in, before = folder(), config.CACHE_DIR
+    config.CACHE_DIR = str(kept_in or "")  # numba looks here once for each function, when it is decorated
+    try:
+        return njit(cache=kept_in is not None, error_model="numpy", **options)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+@functools.cache
+def folder(package: Path = Path(__file__).parent) -> Path | None:
+    """Where the machine code of the sources as they are now is kept.
+
+    Parameters
+    ----------
+    package : Path
+        The folder of the sources.
+
+    Returns
+    -------
+    Path or None
+        In NUMBA_CACHE_DIR, if that is set, else beside the byte code of the sources, else in the home folder;
+        None where nobody can write.
+    """
+    files = sorted(package.glob("*.py"))
+    settings = sorted(
+        item for item in os.environ.items() if item[0].startswith("NUMBA_") and item[0] != "NUMBA_CACHE_DIR"
+    )
+    digest = hashlib.sha256(repr(settings).encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    home = Path(os.path.expanduser("~")) / ".cache" / "kbe"
+    for place in (Path(os.environ.get("NUMBA_CACHE_DIR") or package / "__pycache__"), home):
+        kept_in = place / f"machine-code-{digest}"
+        with contextlib.suppress(OSError):
+            kept_in.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=kept_in).close()
+            return kept_in
+    return None

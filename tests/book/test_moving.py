@@ -1,0 +1,186 @@
+"""What moved between two runs: verdicts and numbers by hand-made claims, and what is stored only when it is named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+
+import nbformat
+import pytest
+
+from kbe.book import contents, executions, files, moving, storing
+from kbe.book.claims import Claim, Judged
+
+PAGE = """---
+kernelspec:
+  name: python3
+  display_name: Python 3
+  language: python
+---
+# Title
+
+The scale grows by 0.512 in most networks. Another sentence about
+something else, with 0.5123 and 10.512. It grows in 51 % of them.
+
+- The claim `one:grows` is in this item.
+
+```{code-cell}
+:tags: [parameters]
+
+n: int = 3  # how many
+```
+
+```{code-cell}
+:tags: [nbval-check-output]
+
+alt = "By 0.512, as one sees."
+print(n)
+```
+"""
+
+
+def judged(name="grows", estimate=0.5, low=0.4, high=0.6, above=0.0, members=100, **options):
+    claim = Claim(name, "It grows.", "III", "share", above=above, **options)
+    return Judged(claim, estimate, low, high, members)
+
+
+def kinds(before, after):
+    return [(move.name, move.what, move.needs_accepting) for move in moving.claims_moved("one", before, after)]
+
+
+def test_what_did_not_move_is_not_told():
+    nothing = Judged(Claim("none", "No.", "III", "share", above=0), math.nan, math.nan, math.nan, 0)
+    infinite = judged("late", math.inf, 3, math.inf)
+    assert kinds([judged(), nothing, infinite], [judged(), nothing, infinite]) == []
+    assert kinds([judged()], [judged(estimate=0.519, low=0.42, high=0.6)]) == []  # a tenth of the width is 0.02
+
+
+@pytest.mark.parametrize(
+    ("after", "what", "needs"),
+    [
+        (judged(estimate=0.53), "moved within its interval", False),
+        (judged(low=0.43), "moved within its interval", False),
+        (judged(members=99), "moved within its interval", False),
+        (judged(estimate=0.61, high=0.7), "left its interval", True),
+        (judged(low=-0.1), "another verdict", True),
+        (judged(above=0.1), "another criterion", True),
+    ],
+)
+def test_verdicts_and_numbers_beyond_their_tolerance_are_told(after, what, needs):
+    assert kinds([judged()], [after]) == [("one:grows", what, needs)]
+
+
+def test_an_interval_of_no_width_tolerates_rounding_alone():
+    exact = {"low": 0.5, "high": 0.5}
+    assert kinds([judged(**exact)], [judged(estimate=0.5 + 1e-14, low=0.5, high=0.5 + 1e-14)]) == []
+    assert kinds([judged(**exact)], [judged(estimate=0.501, low=0.501, high=0.501)])[0][2]
+
+
+def test_rounding_far_from_the_criterion_is_tolerated():
+    small = [judged(estimate=x, low=x, high=x, above=None, below=1e-9) for x in (7e-15, 8e-15, 9e-12)]
+    assert kinds(small[:1], small[1:2]) == [] and kinds(small[:1], small[2:])[0][2]
+
+
+def test_a_claim_that_is_gone_needs_accepting_and_a_new_one_does_not():
+    assert kinds([judged()], [judged("rises")]) == [("one:grows", "gone", True), ("one:rises", "new", False)]
+
+
+def test_of_a_time_only_the_verdict_is_compared():
+    assert kinds([judged(timing=True)], [judged(timing=True, estimate=5, low=4, high=6)]) == []
+    assert kinds([judged(timing=True)], [judged(timing=True, low=-1)])[0][1] == "another verdict"
+
+
+def cell(source, text, checked):
+    output = nbformat.v4.new_output("stream", name="stdout", text=text)
+    return nbformat.v4.new_code_cell(source, outputs=[output], metadata={"tags": [moving.CHECKED] * checked})
+
+
+def test_what_cells_print_is_compared_by_lines_or_by_numbers():
+    before = nbformat.v4.new_notebook(
+        cells=[cell("a", "x 1.000\nholds: It grows.\ny 2\n", True), cell("b", "v1.2 is 3.00 and 7", False)]
+    )
+    after = nbformat.v4.new_notebook(
+        cells=[cell("a", "x 1.001\nundecided: It grows.\ny 2\n", True), cell("b", "v1.2 is 3.01 and 8", False)]
+    )
+    found = [(move.name, move.before, move.after) for move in moving.printed_moved("one", before, after, [judged()])]
+    assert found == [("one, cell 1", "x 1.000", "x 1.001"), ("one, cell 2", "7", "8")]
+    after.cells[1].source = "c"
+    found = moving.printed_moved("one", before, after)
+    assert [(move.name, move.after) for move in found] == [
+        ("one, with other code", "x 1.001"),
+        ("one, with other code", "undecided: It grows."),  # of no claim that is known, so shown as it stands
+    ]
+
+
+def test_sentences_that_hold_a_claims_name_or_number_are_found():
+    found = moving.sentences(PAGE, judged(estimate=0.512), "one:grows")
+    assert found == [
+        (9, "The scale grows by 0.512 in most networks."),
+        (10, "It grows in 51 % of them."),
+        (12, "- The claim `one:grows` is in this item."),
+        (23, 'alt = "By 0.512, as one sees."'),
+    ]
+
+
+@pytest.fixture
+def book(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "kbe").mkdir()
+    (tmp_path / "_toc.yml").write_text("- file: book/one.ipynb\n")
+    (tmp_path / "book" / "one.md").write_text(PAGE)
+    return tmp_path
+
+
+def executed(book, *measured, printed="3\n"):
+    """The page's execution, kept as if it had run and measured this."""
+    (one,) = executions.plan(book)
+    made = nbformat.from_dict(one.notebook)
+    record = {"claims": [asdict(one) for one in measured]}
+    table = {"text/plain": "table", "application/vnd.kbe.claims+json": record}
+    stream = nbformat.v4.new_output("stream", name="stdout", text=printed)
+    contents.code(made)[-1].outputs = [stream, nbformat.v4.new_output("display_data", table)]
+    made.metadata |= {"language_info": {"name": "python"}, "kbe": {"seconds": 14.2, "finished": "2026", "inputs": {}}}
+    files.write(nbformat.writes(made), one.path)
+    return one
+
+
+def test_a_flipped_verdict_is_stored_only_when_it_is_named(book, capsys):
+    notebook = book / "book" / "one.ipynb"
+    assert storing.store([executed(book, judged(estimate=0.512))]) == [notebook]
+    assert storing.store([executed(book, judged(estimate=0.512))]) == []  # it is right already
+    before = notebook.read_bytes()
+    assert nbformat.reads(before.decode(), 4).metadata.kbe == {"seconds": 10}
+    capsys.readouterr()
+
+    flipped = executed(book, judged(estimate=-0.2, low=-0.3, high=-0.1))
+    with pytest.raises(RuntimeError, match='ACCEPT="one:grows"'):
+        storing.store([flipped])
+    told = capsys.readouterr().out
+    assert notebook.read_bytes() == before
+    assert (
+        "| one:grows | holds: 0.512 (0.4 to 0.6), 100 | does not hold: -0.2 (-0.3 to -0.1), 100 | another verdict |"
+        in told
+    )
+    assert "one.md:9: The scale grows by 0.512 in most networks." in told and "one.md:12" in told
+
+    with pytest.raises(ValueError, match="ACCEPT is 'one:rises': it must name a claim that needs it, one:grows"):
+        storing.store([flipped], ["one:rises"])
+    assert storing.store([flipped], ["one:grows"]) == [notebook] and notebook.read_bytes() != before
+
+
+def test_accepting_one_claim_accepts_no_other(book):
+    notebook = book / "book" / "one.ipynb"
+    storing.store([executed(book, judged(), judged("rises"))])
+    before = notebook.read_bytes()
+    flipped = executed(book, judged(low=-1), judged("rises", low=-1))
+    with pytest.raises(RuntimeError, match='ACCEPT="one:grows one:rises"'):
+        storing.store([flipped], ["one:grows"])
+    assert notebook.read_bytes() == before
+
+
+def test_numbers_that_stay_in_their_interval_are_told_and_stored(book, capsys):
+    storing.store([executed(book, judged())])
+    capsys.readouterr()
+    assert storing.store([executed(book, judged(estimate=0.55), printed="4\n")])
+    told = capsys.readouterr().out
+    assert "moved within its interval" in told and "| one, cell 2 | 3 | 4 | prints otherwise |" in told

@@ -1,0 +1,334 @@
+"""The training response, equations 1 to 4."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from kbe.data.encoding import all_inputs, random_encoding
+from kbe.losses import gaussian_nll
+from kbe.networks import AverageNetwork, VarianceNetwork
+from kbe.response.functional import PureNetwork
+from kbe.response.profiles import gram_matrix
+from kbe.response.tangent_kernel import (
+    ensemble_kernel,
+    kernel_vector_product,
+    neural_tangent_kernel,
+    one_step_response,
+    predicted_change,
+)
+
+FEW = settings(max_examples=25, deadline=None)
+
+
+class Product(nn.Module):
+    """Two heads that can be differentiated by hand: a x and a b x, at a = 2 and b = 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self.a * x, self.a * self.b * x], -1)
+
+
+def small_network(seed: int = 0, **arguments) -> VarianceNetwork:
+    torch.manual_seed(seed)
+    return VarianceNetwork(**({"bits": 4, "layers": 2, "channels": 2} | arguments)).double()
+
+
+def jacobian_by_loop(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """One backward pass for each input and head: the slow way that everybody trusts."""
+    rows = []
+    for x in torch.as_tensor(inputs):
+        for output in module(x[None]).flatten():
+            slopes = torch.autograd.grad(output, list(module.parameters()), retain_graph=True, allow_unused=True)
+            rows.append(
+                torch.cat(
+                    [
+                        torch.zeros_like(p).flatten() if slope is None else slope.flatten()
+                        for p, slope in zip(module.parameters(), slopes, strict=True)
+                    ]
+                )
+            )
+    return torch.stack(rows).numpy()
+
+
+def slope_of_error(rates: np.ndarray, errors: list[float]) -> float:
+    return np.polyfit(np.log(rates), np.log(errors), 1)[0]
+
+
+@pytest.mark.parametrize("block", [None, 1, 3, 100])
+def test_eq3_kernel_is_the_jacobian_times_its_transpose(block):
+    module, first, second = small_network(), all_inputs(4)[:7], all_inputs(4)[5:]
+    theta = neural_tangent_kernel(module, first, second, block=block)
+    assert theta.shape == (7, 11, 2, 2)
+    expected = jacobian_by_loop(module, first) @ jacobian_by_loop(module, second).T
+    np.testing.assert_allclose(gram_matrix(theta), expected, atol=1e-14)
+
+
+def test_eq3_hand_computed_case():
+    theta = neural_tangent_kernel(Product(), [1.0, -2.0], [5.0])
+    # df_1 = (x, 0), df_2 = (b x, a x): the products are x x' times 1, b, b, a^2 + b^2
+    np.testing.assert_allclose(theta[0, 0], 5 * np.array([[1, 3], [3, 13]]))
+    np.testing.assert_allclose(theta[1, 0], -10 * np.array([[1, 3], [3, 13]]))
+
+
+def test_eq3_kernel_is_symmetric_and_positive_semidefinite():
+    gram = gram_matrix(neural_tangent_kernel(small_network(3), all_inputs(4)))
+    np.testing.assert_allclose(gram, gram.T, atol=1e-15)
+    values = np.linalg.eigvalsh(gram)
+    assert values.min() > -1e-13 * values.max()
+    assert values.max() > 0
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_eq3_linear_model_has_a_constant_kernel(bias):
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    for scale in (1.0, 50.0):
+        module = nn.Linear(3, 2, bias=bias)
+        with torch.no_grad():
+            module.weight.mul_(scale)
+        theta = neural_tangent_kernel(module, x)
+        expected = (x @ x.T + bias)[..., None, None] * np.eye(2)
+        np.testing.assert_allclose(theta, expected, atol=1e-14)
+
+
+def test_eq3_output_without_a_head_dimension_is_one_head():
+    module = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
+    x = np.eye(3)
+    assert module(torch.ones(5, 3)).shape == (5,)
+    np.testing.assert_allclose(neural_tangent_kernel(module, x)[..., 0, 0], x @ x.T + 1)
+    np.testing.assert_allclose(one_step_response(module, x)[..., 0, 0], x @ x.T + 1)
+    np.testing.assert_allclose(kernel_vector_product(module, x, np.ones((3, 1))), (x @ x.T + 1).sum(1, keepdims=True))
+
+
+def test_eq3_weights_that_are_not_trained_do_not_enter():
+    module = Product()
+    module.b.requires_grad_(False)
+    theta = neural_tangent_kernel(module, [1.0])
+    np.testing.assert_allclose(theta[0, 0], [[1, 3], [3, 9]])
+    np.testing.assert_allclose(one_step_response(module, [1.0])[0, 0], [[1, 3], [3, 9]], rtol=1e-12)
+    np.testing.assert_allclose(kernel_vector_product(module, [1.0], [[1.0, 1.0]]), [[4, 12]])
+
+
+def test_module_stays_as_it_is_and_dropout_is_off():
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2)).train()
+    before = copy.deepcopy(module.state_dict())
+    x = all_inputs(4)
+    theta = neural_tangent_kernel(module, x)
+    np.testing.assert_array_equal(theta, neural_tangent_kernel(module, x))
+    one_step_response(module, x)
+    kernel_vector_product(module, x, np.ones((16, 2)))
+    assert module.training
+    assert all(p.grad is None and p.dtype == torch.float32 for p in module.parameters())
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    evaluated = copy.deepcopy(module).double().eval()
+    jacobian = jacobian_by_loop(evaluated, x)
+    np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
+
+
+@pytest.mark.parametrize("block", [None, 5, 40])
+def test_eq3_ensemble_is_each_member_alone(block):
+    modules = [small_network(seed) for seed in range(4)]
+    flat = np.stack([nn.utils.parameters_to_vector(m.parameters()).detach().numpy() for m in modules])
+    x = all_inputs(4)
+    theta = ensemble_kernel(small_network(99), flat, x, x[:3], block=block)
+    assert theta.shape == (4, 16, 3, 2, 2)
+    for member, module in enumerate(modules):
+        np.testing.assert_allclose(theta[member], neural_tangent_kernel(module, x, x[:3]), atol=1e-14)
+
+
+def test_eq3_a_caller_that_records_no_gradients_gets_the_same():
+    module, x = small_network(), all_inputs(4)[:3]
+    with torch.no_grad():
+        theta = neural_tangent_kernel(module, x)
+    assert np.array_equal(theta, neural_tangent_kernel(module, x))
+
+
+def test_eq3_members_with_inputs_of_their_own():
+    module, data = small_network(), random_encoding(5, bits=4, members=3)["x"].to_numpy()
+    flat = np.random.default_rng(0).normal(size=(3, sum(p.numel() for p in module.parameters())))
+    theta = ensemble_kernel(module, flat, data, own_inputs=True, block=3)
+    for member in range(3):
+        alone = ensemble_kernel(module, flat[member : member + 1], data[member])
+        np.testing.assert_allclose(theta[member], alone[0], atol=1e-14)
+
+
+def test_a_member_that_blew_up_touches_no_other():
+    module = small_network()
+    flat = np.random.default_rng(0).normal(size=(3, sum(p.numel() for p in module.parameters())))
+    whole = ensemble_kernel(module, flat, all_inputs(4))
+    flat[1] = np.nan
+    theta = ensemble_kernel(module, flat, all_inputs(4))
+    assert np.isnan(theta[1]).all()
+    np.testing.assert_array_equal(theta[[0, 2]], whole[[0, 2]])
+
+
+def test_precision_is_a_parameter():
+    module = small_network()
+    theta = neural_tangent_kernel(module, all_inputs(4), dtype=torch.float32)
+    assert theta.dtype == np.float32
+    np.testing.assert_allclose(theta, neural_tangent_kernel(module, all_inputs(4)), rtol=1e-3, atol=1e-5)
+
+
+def test_threads_are_given_back_even_after_an_error():
+    before = torch.get_num_threads()
+    network = PureNetwork(small_network())
+    with pytest.raises(RuntimeError, match="on purpose"), network.threads():
+        assert torch.get_num_threads() == 1
+        raise RuntimeError("on purpose")
+    with PureNetwork(nn.Linear(100, 100)).threads():  # large enough for torch's own choice
+        assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("block", [1, 7, 1024])
+def test_eq3_product_with_a_vector_needs_no_kernel(block):
+    module, x = small_network(1), all_inputs(4)
+    vector = np.random.default_rng(0).normal(size=(16, 2))
+    expected = gram_matrix(neural_tangent_kernel(module, x)) @ vector.ravel()
+    np.testing.assert_allclose(kernel_vector_product(module, x, vector, block=block).ravel(), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("network", [AverageNetwork, VarianceNetwork])
+def test_eq1_one_step_response_tends_to_the_kernel_with_slope_1(network):
+    torch.manual_seed(2)
+    module, x = network(), all_inputs(8)[::16]
+    theta = neural_tangent_kernel(module, x, x[:5])
+    rates = np.geomspace(1e-4, 1e-1, 7)
+    errors = [np.abs(one_step_response(module, x, x[:5], rate) - theta).max() for rate in rates]
+    assert abs(slope_of_error(rates, errors) - 1) < 0.05
+
+
+def test_eq1_one_step_response_of_a_linear_model_is_exact_at_any_rate():
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    for rate in (1e-3, 1.0, 100.0):
+        np.testing.assert_allclose(one_step_response(nn.Linear(3, 2), x, learning_rate=rate)[..., 1, 1], x @ x.T + 1)
+
+
+@pytest.mark.parametrize("block", [None, 2])
+def test_eq2_one_step_response_is_what_an_optimiser_does(block):
+    module, x, rate = small_network(4), all_inputs(4), 0.3
+    measured = one_step_response(module, x, x[:5], rate, block=block)
+    inputs = torch.as_tensor(x)
+    for j, head in [(0, 0), (3, 1), (4, 0)]:
+        trained = copy.deepcopy(module)
+        optimiser = torch.optim.SGD(trained.parameters(), lr=rate)
+        trained(inputs[j : j + 1])[0, head].backward()
+        optimiser.step()
+        change = (trained(inputs) - module(inputs)).detach().numpy()
+        np.testing.assert_allclose(measured[:, j, :, head], change / -rate, atol=1e-13)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_eq4_full_batch_step_is_predicted_with_slope_2(reduction):
+    module = small_network(5)
+    data = random_encoding(6, bits=4, seed=1).isel(member=0)
+    x, y = torch.as_tensor(data["x"].to_numpy()), torch.as_tensor(data["y"].to_numpy())
+    everywhere = torch.as_tensor(all_inputs(4))
+    theta = neural_tangent_kernel(module, everywhere, x)
+    outputs = module(x).detach().requires_grad_()
+    gradient = torch.autograd.grad(gaussian_nll(outputs, y).sum(), outputs)[0].numpy()
+    rates, errors = np.geomspace(1e-4, 1e-2, 6), []
+    for rate in rates:
+        trained = copy.deepcopy(module)
+        losses = gaussian_nll(trained(x), y)
+        (losses.mean() if reduction == "mean" else losses.sum()).backward()
+        torch.optim.SGD(trained.parameters(), lr=rate).step()
+        change = (trained(everywhere) - module(everywhere)).detach().numpy()
+        errors.append(np.abs(change - predicted_change(theta, gradient, rate, reduction)).max())
+    assert abs(slope_of_error(rates, errors) - 2) < 0.05
+
+
+def test_eq4_hand_computed_case():
+    theta = np.arange(8.0).reshape(1, 2, 2, 2)  # one watched input, two trained ones, two heads
+    gradient = np.array([[1.0, 2.0], [3.0, 4.0]])
+    # head 0: 0*1 + 1*2 + 4*3 + 5*4 = 34, head 1: 2*1 + 3*2 + 6*3 + 7*4 = 54
+    np.testing.assert_allclose(predicted_change(theta, gradient, 0.1, "sum"), [[-3.4, -5.4]])
+    np.testing.assert_allclose(predicted_change(theta, gradient, 0.1), [[-1.7, -2.7]])
+
+
+def test_eq4_members_are_predicted_at_once():
+    generator = np.random.default_rng(0)
+    theta, gradient = generator.normal(size=(3, 4, 5, 2, 2)), generator.normal(size=(3, 5, 2))
+    together = predicted_change(theta, gradient, 0.1)
+    for member in range(3):
+        np.testing.assert_allclose(together[member], predicted_change(theta[member], gradient[member], 0.1))
+
+
+@FEW
+@given(rate=st.one_of(st.floats(max_value=0), st.sampled_from([np.nan, np.inf, "fast", None, True])))
+def test_bad_learning_rate(rate):
+    for call in (
+        lambda: one_step_response(Product(), [1.0], learning_rate=rate),
+        lambda: predicted_change(np.ones((1, 1, 1, 1)), np.ones((1, 1)), rate),
+    ):
+        with pytest.raises(ValueError, match="learning_rate is"):
+            call()
+
+
+@FEW
+@given(block=st.one_of(st.integers(max_value=0), st.floats(), st.just("all")))
+def test_bad_block(block):
+    for call in (
+        lambda: neural_tangent_kernel(Product(), [1.0], block=block),
+        lambda: one_step_response(Product(), [1.0], block=block),
+        lambda: kernel_vector_product(Product(), [1.0], [[1.0, 1.0]], block=block),
+    ):
+        with pytest.raises(ValueError, match="block is"):
+            call()
+
+
+@FEW
+@given(inputs=st.sampled_from([[], 1.0, [np.nan], [[1.0], [2.0, 3.0]], "x", np.ones((2, 5)), np.full((2, 4), np.inf)]))
+def test_bad_inputs(inputs):
+    module = small_network()
+    good = all_inputs(4)
+    for call in (
+        lambda: neural_tangent_kernel(module, inputs),
+        lambda: neural_tangent_kernel(module, good, inputs),
+        lambda: one_step_response(module, good, inputs),
+        lambda: kernel_vector_product(module, inputs, np.ones((2, 2))),
+    ):
+        with pytest.raises(ValueError, match=r"first|second|inputs|x has shape"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (lambda x: x, "must be a torch.nn.Module"),
+        (nn.ReLU(), "nothing to train"),
+        (nn.Linear(2, 1).requires_grad_(False), "nothing to train"),
+        (nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (2, 2))), "must be"),
+        (nn.Sequential(nn.Linear(4, 1), nn.Flatten(0), nn.Unflatten(0, (1, 2))), "must be"),
+        (nn.Linear(3, 1), "cannot take inputs"),
+    ],
+)
+def test_bad_module(module, message):
+    with pytest.raises(ValueError, match=message):
+        neural_tangent_kernel(module, np.ones((2, 4)))
+
+
+def test_bad_shapes_and_types():
+    module, x = small_network(), all_inputs(4)
+    with pytest.raises(ValueError, match="parameters a member"):
+        ensemble_kernel(module, np.ones((2, 3)), x)
+    flat = np.ones((2, sum(p.numel() for p in module.parameters())))
+    with pytest.raises(ValueError, match=r"must be \(2, n, ...\)"):
+        ensemble_kernel(module, flat, x, own_inputs=True)
+    with pytest.raises(ValueError, match="floating-point"):
+        neural_tangent_kernel(module, x, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"vector has shape \(16, 1\)"):
+        kernel_vector_product(module, x, np.ones((16, 1)))
+    with pytest.raises(ValueError, match="they must be"):
+        predicted_change(np.ones((2, 3, 2, 2)), np.ones((2, 2)), 0.1)
+    with pytest.raises(ValueError, match="reduction is 'median'"):
+        predicted_change(np.ones((2, 3, 2, 2)), np.ones((3, 2)), 0.1, "median")
