@@ -105,6 +105,12 @@ def rank_correlation(values: np.ndarray) -> float:
     return float(scipy.stats.spearmanr(np.arange(len(values)), values).statistic)
 
 
+@checks.checked
+def draws(members: checks.Count, resamples: checks.Count, seed: checks.Seed = 0) -> np.ndarray:
+    """Members drawn with replacement for the bootstrap: the indices of each resample, shape (resample, member)."""
+    return np.random.default_rng(seed).integers(members, size=(resamples, members))
+
+
 def bootstrap(
     samples: np.ndarray,
     statistic: Callable[[np.ndarray], Any],
@@ -143,8 +149,7 @@ def bootstrap(
     checks.integer("resamples", resamples, 1)
     checks.number("confidence", confidence, above=0, high=1 - 1e-9)
     checks.integer("seed", seed, 0)
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    spread = np.array([statistic(values[draw]) for draw in draws], dtype=float)
+    spread = np.array([statistic(values[draw]) for draw in draws(len(values), resamples, seed)], dtype=float)
     low, high = np.quantile(spread, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
     dims = [f"axis_{k}" for k in range(spread.ndim - 1)]
     estimate = np.asarray(statistic(values), dtype=float)
