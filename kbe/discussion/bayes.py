@@ -11,7 +11,6 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from kbe import checks
 from kbe.checks import Count, Holds, NonNegative, Positive, checked
 
 Predictions = Annotated[xr.Dataset, Holds("mu sigma", "what ensemble.train returns for two heads")]
@@ -124,8 +123,14 @@ def mixture(run: Predictions, dim: str) -> xr.Dataset:
     -------
     xarray.Dataset
         `mu` and `sigma` without the dimension, NaN where one of the predictions is not finite, and `y`.
+
+    Raises
+    ------
+    ValueError
+        If mu lacks the dimension.
     """
-    checks.choice("dim", dim, run.mu.dims)
+    if dim not in run.mu.dims:
+        raise ValueError(f"dim is {dim!r}: it must be one of the dimensions of mu, {', '.join(map(str, run.mu.dims))}.")
     mean = run.mu.mean(dim, skipna=False)
     square = (run.sigma**2 + (run.mu - mean) ** 2).mean(dim, skipna=False)
     mixed = xr.Dataset({"mu": mean, "sigma": np.sqrt(square)})

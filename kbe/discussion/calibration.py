@@ -14,19 +14,18 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from kbe import checks
-from kbe.checks import Confidence, checked
+from kbe.checks import Confidence, Shaped, checked, shown
 
 GAUSSIAN = stats.norm()
 
 
 def _labelled_or_array(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray | np.ndarray:
-    return value if isinstance(value, xr.DataArray) else checks.array(name, value, finite=False)
+    return value if isinstance(value, xr.DataArray) else Shaped(finite=False)(name, value, sizes)
 
 
 def _symmetric(name: str, value: Any, sizes: dict[str, Any]) -> Any:
     if not hasattr(value, "ppf") or not np.isscalar(value.ppf(0.75)):
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be a frozen one of scipy.stats.")
+        raise ValueError(f"{name} is {shown(value)}: it must be a frozen one of scipy.stats.")
     low, high = value.ppf([0.05, 0.95])
     if not abs(low + high) <= 1e-9 * (high - low):
         raise ValueError(f"{name} has the central interval {low:g} to {high:g}: it must be symmetric about 0.")
@@ -39,7 +38,7 @@ Distribution = Annotated[Any, _symmetric]  # a frozen distribution of SciPy, suc
 
 @checked
 def half_width(distribution: Distribution = GAUSSIAN, level: Confidence = 0.9) -> float:
-    """Half the width of the central interval that holds a share `level`, in units of the scale: 1.645 by default."""
+    """Half the width of the central interval that holds a share `level`, in units of the scale."""
     return float(distribution.ppf(0.5 + level / 2))
 
 
