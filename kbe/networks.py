@@ -183,6 +183,7 @@ class AverageNetwork(BitNetwork):
         The further arguments of `BitNetwork`.
     """
 
+    @checked
     def __init__(self, mean: Head = "sigmoid", **settings: Any) -> None:
         super().__init__((mean,), **settings)
 
@@ -201,6 +202,7 @@ class VarianceNetwork(BitNetwork):
         The further arguments of `BitNetwork`.
     """
 
+    @checked
     def __init__(self, mean: Head = "sigmoid", deviation: Head = "sigmoid", **settings: Any) -> None:
         super().__init__((mean, deviation), **settings)
 

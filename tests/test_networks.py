@@ -178,7 +178,7 @@ def test_bad_sizes(name, value):
 def test_unknown_names(name):
     for argument, known in {"mean": HEADS, "deviation": HEADS, "activation": ACTIVATIONS, "padding": PADDINGS}.items():
         if name not in known:
-            with pytest.raises(ValueError, match="must be one of"):
+            with pytest.raises(ValueError, match=f"{argument} is .* must be one of"):
                 VarianceNetwork(**{argument: name})
 
 

@@ -14,12 +14,12 @@ import xarray as xr
 
 from kbe.checks import Holds, Shaped, checked
 
-Law = Annotated[np.ndarray, Shaped("epochs distances")]
+ByDistance = Annotated[np.ndarray, Shaped("epochs distances")]
 Outputs = Annotated[xr.DataArray, Holds("member epoch point", "outputs over member, epoch and point")]
 
 
 @checked
-def factorised(response: Law) -> tuple[np.ndarray, np.ndarray]:
+def factorised(response: ByDistance) -> tuple[np.ndarray, np.ndarray]:
     r"""The factor of time and the kernel of the distance that are closest to a response, Eq. (5).
 
     .. math:: \min_{a, K} \sum_{t, d} \big( \Theta(t, d) - a(t)\, K(d) \big)^2
@@ -43,7 +43,7 @@ def factorised(response: Law) -> tuple[np.ndarray, np.ndarray]:
 
 
 @checked
-def on_pairs(law: Law, distance: Annotated[np.ndarray, Shaped("members watched points", low=0)]) -> np.ndarray:
+def on_pairs(law: ByDistance, distance: Annotated[np.ndarray, Shaped("members watched points", low=0)]) -> np.ndarray:
     """A response over time and distance as a kernel between points, shape (members, epochs, watched, points).
 
     Parameters

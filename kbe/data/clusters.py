@@ -71,10 +71,8 @@ def draw(
     for member, row in enumerate(rows):
         generator = encoding.member_generator(seed, member, "inputs")
         centres.append(_centres(distance, len(row), separation, generator))
-        near = [
-            generator.choice(np.flatnonzero(distance[c] <= radius), n) for c, n in zip(centres[-1], row, strict=True)
-        ]
-        points.append(np.concatenate(near))
+        near = [np.flatnonzero(distance[centre] <= radius) for centre in centres[-1]]
+        points.append(np.concatenate([generator.choice(one, count) for one, count in zip(near, row, strict=True)]))
     owner = np.array([np.repeat(np.arange(len(row)), row) for row in rows])
     target = (np.arange(rows.shape[1]) % 2).astype(float)
     return xr.Dataset(
