@@ -131,7 +131,9 @@ class BitNetwork(nn.Module):
         """
         if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel() or x.shape[-1:] != (self.bits,):
             given = f"of shape {tuple(x.shape)} and {x.dtype}" if isinstance(x, Tensor) else checks.shown(x)
-            raise ValueError(f"x is {given}: it must be a tensor of real numbers, (..., {self.bits}) and not empty.")
+            raise ValueError(
+                f"x is {given}: it must hold real numbers, and its last dimension must be the {self.bits} bits."
+            )
         hidden = x.reshape(-1, 1, self.bits)
         for convolution in self.convolutions:
             hidden = self.nonlinearity(self._convolved(convolution, hidden))
