@@ -103,21 +103,22 @@ def fit_aging(
     with np.errstate(over="ignore"):  # takes K(d) of the power law from the first epoch of the window to t = 1
         start = np.array([time[0] ** rate[0], 1.0, 1.0])
     rates, misses = _resampled(kept, time, middle, weighting, statistics.draws(len(kept), resamples, seed))
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(rates, tails, axis=0)
+    low, high = np.quantile(rates, np.array([(1 - level) / 2, (1 + level) / 2]), axis=0)
     with np.errstate(invalid="ignore"):  # 0 of 0 where no draw leaves a member out
-        error, preferred = (
-            total / len(misses) for total in (misses.sum(0), np.bincount(misses.argmin(1), minlength=3))
-        )
-    columns = {
-        "rate": list(rate), "rate_low": low, "rate_high": high, "r_squared": 1 - errors / (errors[-1] or np.nan),
-        "error": error, "preferred": preferred,
-    }  # fmt: skip
+        error = misses.sum(0) / len(misses)
+        preferred = np.bincount(misses.argmin(1), minlength=len(CLOCKS)) / len(misses)
     return xr.Dataset(
-        {name: ("law", column) for name, column in columns.items()}
-        | {"profile": (("law", "distance"), start[:, None] * shapes)},
-        coords={"law": list(CLOCKS), "distance": profile["distance"]},
-        attrs={
+        {
+            "rate": ("law", list(rate)),
+            "rate_low": ("law", low),
+            "rate_high": ("law", high),
+            "profile": (("law", "distance"), start[:, None] * shapes),
+            "r_squared": ("law", 1 - errors / (errors[-1] or np.nan)),
+            "error": ("law", error),
+            "preferred": ("law", preferred),
+        },
+        {"law": list(CLOCKS), "distance": profile["distance"]},
+        {
             "window": [float(epochs[0]), float(epochs[-1])], "members": len(kept), "left_out": len(values) - len(kept),
             "offset": offset, "center": center, "weighting": weighting, "resamples": resamples, "level": level,
             "seed": seed,

@@ -172,49 +172,49 @@ def compare_extrapolations(
         )
     draws = statistics.draws(len(kept), resamples, seed)
     curves = np.log(np.median([kept.values, *kept.values[draws]], axis=1))
-    whole = [_fit(law, time, np.ones_like(early), curves) for law in LAWS]
-    half = [_fit(law, time, early, curves) for law in LAWS]
-    exponents = np.array([-fit.rate if law == "power" else np.full(len(curves), np.nan) for law, fit in zip(LAWS, whole)])
-    missed = np.array([fit.missed for fit in half])
+    whole, half = (_fits(time, fitted, curves) for fitted in (np.ones_like(early), early))
+    exponents, missed = (-whole["rate"]).where(whole["law"] == "power"), half["missed"]
     low, high = np.quantile(exponents[:, 1:], (0.025, 0.975), axis=1)
-    columns = {
-        "exponent": exponents[:, 0], "low": low, "high": high, "misfit": [fit.misfit[0] for fit in whole],
-        "missed": missed[:, 0], "preferred": np.bincount(missed[:, 1:].argmin(0), minlength=len(LAWS)) / resamples,
-    }  # fmt: skip
     return xr.Dataset(
-        {name: ("law", column) for name, column in columns.items()}
-        | {"exponents": (("law", "resample"), exponents[:, 1:]), "errors": (("law", "resample"), missed[:, 1:])}
-        | {
+        {
+            "exponent": exponents[:, 0],
+            "low": ("law", low),
+            "high": ("law", high),
+            "misfit": whole["misfit"][:, 0],
+            "missed": missed[:, 0],
+            "preferred": ("law", np.bincount(missed[:, 1:].argmin("law"), minlength=len(LAWS)) / resamples),
+            "exponents": exponents[:, 1:],
+            "errors": missed[:, 1:],
             "median": ("epoch", np.exp(curves[0])),
-            "predicted": (("law", "epoch"), np.exp([fit.made[0] for fit in half])),
+            "predicted": np.exp(half["made"][:, 0]),
         },
         {"law": list(LAWS), "epoch": time},
         {"window": window.tolist(), "members": len(kept), "left_out": len(size) - len(kept)},
     )
 
 
-class _Fit(NamedTuple):
-    """Least squares of many curves: of each its rate, misfit where fitted, error elsewhere, and the whole fit."""
+def _fits(time: np.ndarray, fitted: np.ndarray, curves: np.ndarray) -> xr.Dataset:
+    """Each law fitted to the logarithm of curves at some epochs: its rate, misfit there and error elsewhere."""
+    laws = [_fit(clocks(time), fitted, curves) for clocks in LAWS.values()]
+    rate, misfit, missed, made = (np.array(column) for column in zip(*laws, strict=True))
+    dims = ("law", "resample")
+    columns = {"rate": (dims, rate), "misfit": (dims, misfit), "missed": (dims, missed)}
+    return xr.Dataset(columns | {"made": ((*dims, "epoch"), made)}, {"law": list(LAWS)})
 
-    rate: np.ndarray
-    misfit: np.ndarray
-    missed: np.ndarray
-    made: np.ndarray
 
-
-def _fit(law: str, time: np.ndarray, fitted: np.ndarray, curves: np.ndarray) -> _Fit:
-    """Fit the logarithm of curves (curve, epoch) at the epochs that are fitted."""
+def _fit(clocks: Iterable[np.ndarray], fitted: np.ndarray, curves: np.ndarray) -> list[np.ndarray]:
+    """With the best of the clocks for each curve: its rate, misfit where fitted, error elsewhere, and the whole fit."""
     found = []
-    for clock in LAWS[law](time):
-        basis = np.stack([np.ones_like(time), clock], 1)
+    for clock in clocks:
+        basis = np.stack([np.ones_like(clock), clock], 1)
         solution = np.linalg.lstsq(basis[fitted], curves[:, fitted].T, rcond=None)[0]
         made = basis @ solution
         errors = (curves.T - made) ** 2
         rest = errors[~fitted].mean(0) if (~fitted).any() else np.zeros(len(curves))
         found.append((solution[1], np.sqrt(errors[fitted].mean(0)), np.sqrt(rest), made))
     columns = [np.array(column) for column in zip(*found, strict=True)]
-    best = columns[1].argmin(0)  # among the clocks of one law, for each curve
-    return _Fit(*(column[best, ..., np.arange(len(curves))] for column in columns))
+    best = columns[1].argmin(0)
+    return [column[best, ..., np.arange(len(curves))] for column in columns]
 
 
 def _positive(size: xr.DataArray) -> xr.DataArray:
