@@ -35,7 +35,8 @@ def kernel_drift(initial: Kernels, current: Kernels) -> xr.Dataset:
     initial
         The kernel before, K_0 (..., n, m), such as `theta[..., 0, 0]` or a `gram_matrix`.
     current
-        The kernel after, K_t; its leading dimensions may be more than those of the initial one, which is repeated.
+        The kernel after, K_t; its leading dimensions may be more than those of the initial one, which is then
+        repeated, by place and not by name.
 
     Returns
     -------

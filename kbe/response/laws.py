@@ -1,8 +1,8 @@
 """Which law of time the size of a response follows (equation 5).
 
-Two questions, each with a function of its own: what a response does in a window of training (`classify`), and
-which law, fitted to the first half of a window, foretells the second (`compare_extrapolations`). How fast a
-response ages, with an interval, says `aging.fit_aging`.
+Two questions, each with a function of its own: what does a response do in a window of training (`classify`), and
+which law, fitted to the first half of a window, predicts the second best (`compare_extrapolations`)? How fast a
+response ages, and with which profile over distance, says `aging.fit_aging`.
 """
 
 from __future__ import annotations
