@@ -289,7 +289,7 @@ def test_bad_inputs_are_refused(inputs):
         lambda: one_step_response(SMALL, ALL, inputs),
         lambda: kernel_vector_product(SMALL, inputs, np.ones((2, 2))),
     ):
-        with pytest.raises(ValueError, match=r"first|second|inputs|x has shape"):
+        with pytest.raises(ValueError, match=r"first|second|inputs|x (has|is)"):
             call()
 
 
