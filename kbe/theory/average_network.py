@@ -176,10 +176,10 @@ def linear_map(
     with K the `gram`, y the `targets`, mu_0 the `start` and eta the `learning_rate`. It converges if and only if
     :math:`\eta` times the largest eigenvalue of K is below 2:
 
-    >>> for learning_rate in 0.99, 1.01:
-    ...     print(linear_map([[2.0]], [1.0], [0.0], 3, learning_rate).mu.values.ravel().round(3))
-    [0.    1.98  0.04  1.941]
-    [ 0.     2.02  -0.04   2.061]
+    >>> linear_map([[2]], [1], [0], 3, learning_rate=0.99).mu.values.ravel().round(3)
+    array([0.   , 1.98 , 0.04 , 1.941])
+    >>> linear_map([[2]], [1], [0], 3, learning_rate=1.01).mu.values.ravel().round(3)
+    array([ 0.   ,  2.02 , -0.04 ,  2.061])
 
     Returns
     -------

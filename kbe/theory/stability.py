@@ -37,14 +37,10 @@ def collapse_bound(
 
     Parameters
     ----------
-    gram
-        K of the mean head, positive semidefinite.
+    gram, deviation_gram, mean_factor
+        As for `variance_network.variance_rates`; positive semidefinite.
     targets, mean, deviation
         y, and mu and sigma at time 0.
-    deviation_gram
-        K of the deviation head; None for the same as the mean's.
-    mean_factor
-        c. Equation 8 gives 1; equation 21 as printed has 1/2.
 
     Returns
     -------
@@ -113,16 +109,10 @@ def response_curvature(
 
     Parameters
     ----------
-    gram
-        K of the mean head, positive semidefinite.
+    gram, deviation_gram, mean_factor, heads
+        As for `variance_network.variance_rates`; positive semidefinite.
     targets, mean, deviation
         y, mu and sigma.
-    deviation_gram
-        K of the deviation head; None for the same as the mean's.
-    mean_factor
-        c. Equation 8 gives 1; equation 21 as printed has 1/2.
-    heads
-        Activations of the mean and the deviation head, names in `heads.HEADS`.
 
     Returns
     -------

@@ -46,18 +46,12 @@ def variance_flow(
 
     Parameters
     ----------
-    gram
-        K of the mean head.
+    gram, deviation_gram, mean_factor, heads
+        As for `variance_network.variance_rates`.
     targets, mean, deviation
         y, and mu and sigma at time 0.
     times
         Times to report; the last one ends the integration.
-    deviation_gram
-        K of the deviation head; None for the same as the mean's.
-    mean_factor
-        c. Equation 8 gives 1; equation 21 as printed has 1/2.
-    heads
-        Activations of the mean and the deviation head, names in `heads.HEADS`.
     floor
         The sigma that counts as 0.
     tolerance
@@ -129,20 +123,12 @@ def variance_map(
 
     Parameters
     ----------
-    gram
-        K of the mean head, one for all members or one each.
+    gram, deviation_gram, mean_factor, heads
+        As for `variance_network.variance_rates`; one matrix for all members, or one each.
     targets, mean, deviation
         y, and mu and sigma before the first step, of one member or several.
-    steps
-        How many.
     learning_rate
         eta.
-    deviation_gram
-        K of the deviation head; None for the same as the mean's.
-    mean_factor
-        c. Equation 8 gives 1; equation 21 as printed has 1/2.
-    heads
-        Activations of the mean and the deviation head, names in `heads.HEADS`.
 
     Returns
     -------
