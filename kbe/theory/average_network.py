@@ -7,7 +7,6 @@ time eta, and on the loss averaged over N points a time eta / N. The kernel is c
 
 from __future__ import annotations
 
-import inspect
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -127,7 +126,7 @@ def rate_exact(gram: Gram, targets: Points, mean: Points) -> np.ndarray:
 
     with K the `gram`, y the `targets` and mu the `mean`.
     """
-    return _respond(gram, targets - mean)
+    return (gram @ (targets - mean)[..., None])[..., 0]
 
 
 @checked
@@ -141,7 +140,7 @@ def rate_local(gram: Gram, targets: Points, mean: Points) -> np.ndarray:
     lost in the step. For equation 19 give `kernels.multi_scale_kernel`; where the expansion is exact it is equation
     18 itself, not one approximation more.
     """
-    return _respond(gram, targets) - gram.sum(-1) * mean
+    return (gram @ targets[..., None])[..., 0] - gram.sum(-1) * mean
 
 
 @checked
@@ -204,9 +203,6 @@ def effective_weights(gram: SymmetricGram, time: NonNegative) -> np.ndarray:
     """
     values, vectors = linalg.eigh(gram)
     return vectors * -np.expm1(-values * time) @ vectors.T
-
-
-_respond = inspect.unwrap(response_rate)  # for arguments that are known to fit
 
 
 def _linear_history(
