@@ -140,11 +140,11 @@ def _averages(
     sums = np.bincount(cells, np.tile(targets, points), size).reshape(-1, points)
     counts = np.bincount(cells, minlength=size).reshape(-1, points).astype(float)
 
-    average, weigh = inspect.unwrap(kernel_average), inspect.unwrap(kernel)  # no checks at each of many scales
+    average = inspect.unwrap(kernel_average)  # no checks at each of many scales
 
     def at(scales: np.ndarray) -> np.ndarray:
-        weights = weigh(distances, scales[:, None])
-        return average(weights, sums, weights @ counts if normalise == "weights" else np.array(points))
+        weights = kernel(distances, scales[:, None])
+        return average(weights, sums, weights @ counts if normalise == "weights" else points)
 
     return at
 
