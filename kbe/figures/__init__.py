@@ -1,1 +1,1 @@
-"""One file a chapter, one function a figure: each takes measured data and returns a matplotlib Figure."""
+"""From measured data to matplotlib Figures: one file a chapter, one function a figure; `style`, `bands` for all."""

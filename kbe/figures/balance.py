@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-WIDTH = 5.4
-
-BAND = 0.22
+from kbe.figures.bands import band, plain_numbers
+from kbe.figures.style import WIDTH
 
 
 def local_step(
     epochs: np.ndarray, errors: np.ndarray, scales: np.ndarray, smooth: np.ndarray, law: np.ndarray
 ) -> Figure:
-    """The error of replacing mu_j by mu_i, in networks and on smooth outputs.
+    """The error of replacing mu_j by mu_i, in networks above and on smooth outputs below; a line marks a half.
 
-    Parameters
-    ----------
-    epochs : array, shape (epoch,)
-        Epochs, without the start if it is 0.
-    errors : array, shape (member, epoch)
-        The relative error of the rate in each network.
-    scales : array, shape (scale,)
-        beta of the kernel on the line.
-    smooth, law : array, shape (scale,)
-        The relative error on smooth outputs, and the law that it should follow.
-
-    Returns
-    -------
-    Figure
-        Two panels, one below the other, on logarithmic axes; a line marks an error of a half.
+    Above the relative `errors` (member, epoch) of the rate over the `epochs`, from 1 on; below those on `smooth`
+    outputs and the `law` that they should follow (scale), over the inverse width beta of the kernel, the `scales`.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.0))
-    _band(above, epochs, errors, "C0", "average networks")
+    _median(above, epochs, errors, color="C0", label="average networks")
     above.axhline(0.5, ls=":", color="C5", label="criterion")
     above.set(xscale="symlog", yscale="log", xlabel="epoch", ylabel="relative error of the rate", xlim=(0, None))
     above.legend(loc="upper left")
@@ -45,28 +31,16 @@ def local_step(
     below.loglog(scales, law, "--", color="C1", label=r"$\beta^{-2} |\mu''| \,/\, |y - \mu|$")
     below.set(xlabel=r"inverse width $\beta$ of the kernel", ylabel="relative error of the rate")
     below.legend(loc="lower left")
-    _plain_numbers(below.xaxis)
+    plain_numbers(below.xaxis, minor=True)
     return figure
 
 
 def expansion(profile: xr.DataArray, fitted: np.ndarray, counts: np.ndarray, misfits: dict[str, np.ndarray]) -> Figure:
     """The measured kernel over distance, and its expansion in several scales.
 
-    Parameters
-    ----------
-    profile : xarray.DataArray, dims (epoch, distance)
-        The kernel's profile in one network, relative to distance 0.
-    fitted : array, shape (epoch, distance)
-        The fits of the largest expansion.
-    counts : array, shape (count,)
-        Numbers of scales.
-    misfits : dict
-        Name to array (count,): the relative error of the expansion.
-
-    Returns
-    -------
-    Figure
-        Above the profiles with their fits, below the errors over the number of scales.
+    Above one network's `profile` (epoch, distance) relative to distance 0, and the `fitted` one (epoch, distance)
+    of the largest expansion; below the relative errors of expansions, the `misfits` (count) by name, over their
+    numbers of scales, the `counts`.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.0))
     for colour, epoch in enumerate(profile.epoch.values):
@@ -85,51 +59,30 @@ def expansion(profile: xr.DataArray, fitted: np.ndarray, counts: np.ndarray, mis
 
 
 def resting_places(epochs: np.ndarray, distances: dict[str, np.ndarray]) -> Figure:
-    """How far the outputs of networks are from the places where they might rest.
+    """How far the outputs of networks are from the places where they might rest, over the `epochs`.
 
-    Parameters
-    ----------
-    epochs : array, shape (epoch,)
-        Epochs.
-    distances : dict
-        Name to array (member, epoch): root mean square distances, in the unit of y.
-
-    Returns
-    -------
-    Figure
-        Medians and bands that hold two thirds of the members, on logarithmic axes.
+    The `distances` (member, epoch) by name are root mean squares, in the unit of y.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
     for colour, (name, values) in enumerate(distances.items()):
-        _band(axes, epochs, values, f"C{colour}", name)
+        _median(axes, epochs, values, color=f"C{colour}", label=name)
     axes.set(xscale="symlog", yscale="log", xlabel="epoch", ylabel="distance of the outputs", xlim=(0, None))
     axes.legend(loc="lower left")
     return figure
 
 
 def scale_in_theory(times: np.ndarray, line: np.ndarray, law: np.ndarray, explained: np.ndarray) -> Figure:
-    """The scale of averaging under the exact linear dynamics on a line.
+    """The scale of averaging under the exact linear dynamics on a line, over the `times`.
 
-    Parameters
-    ----------
-    times : array, shape (time,)
-        Times.
-    line, law : array, shape (time,)
-        The scale that fits best, and its law.
-    explained : array, shape (time,)
-        The share of the outputs' variation that the local average explains.
-
-    Returns
-    -------
-    Figure
-        The scale on logarithmic axes; below, the share.
+    Above the scale that fits best, the `line`, and its `law`; below the share of the outputs' variation `explained`
+    by the local average; each (time).
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.4), sharex=True, height_ratios=(1.6, 1))
     above.plot(times, line, "o", ms=4, label="best scale")
     above.plot(times, law, "--", color="C1", label=r"$\sqrt{2 \beta n t}$")
     above.set(xscale="log", yscale="log", ylabel=r"scale $\alpha$")
     above.legend(loc="upper left")
-    _plain_numbers(above.yaxis)
+    plain_numbers(above.yaxis, minor=True)
     below.plot(times, explained, "o-", ms=4)
     below.set(xscale="log", xlabel="time $t$", ylabel="explained", ylim=(0, 1.05))
     return figure
@@ -138,42 +91,22 @@ def scale_in_theory(times: np.ndarray, line: np.ndarray, law: np.ndarray, explai
 def scale_in_networks(
     epochs: np.ndarray, alpha: np.ndarray, explained: np.ndarray, without_places: np.ndarray
 ) -> Figure:
-    """The scale of averaging of average networks in training, and how well the average fits.
+    """The scale of averaging of average networks over the `epochs`, and how well the average fits.
 
-    Parameters
-    ----------
-    epochs : array, shape (epoch,)
-        Epochs.
-    alpha : array, shape (member, epoch)
-        The scale that fits best, per bit.
-    explained : array, shape (member, epoch)
-        The share of the outputs' variation that the local average explains.
-    without_places : array, shape (member, epoch)
-        The same of a mix of the mean target and the own target.
-
-    Returns
-    -------
-    Figure
-        Above the scale, below the two shares, medians with bands that hold two thirds of the members.
+    Above the scale `alpha` per bit that fits best; below the share of the outputs' variation `explained` by the
+    local average, and that by a mix of the mean target and the own target, `without_places`; each (member, epoch),
+    NaN for a member without a scale.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.8), sharex=True)
-    _band(above, epochs, alpha, "C0", None)
+    _median(above, epochs, alpha, color="C0")
     above.set(xscale="symlog", ylabel=r"scale $\alpha$ (1 / bit)", xlim=(0, None))
-    _band(below, epochs, explained, "C0", "local average")
-    _band(below, epochs, without_places, "C1", "mean and own target alone")
+    _median(below, epochs, explained, color="C0", label="local average")
+    _median(below, epochs, without_places, color="C1", label="mean and own target alone")
     below.set(xlabel="epoch", ylabel="explained", ylim=(-0.55, 1.05))
     below.legend(loc="upper left")
     return figure
 
 
-def _band(axes: Axes, ticks: np.ndarray, values: np.ndarray, colour: str, label: str | None) -> None:
-    low, middle, high = np.nanquantile(values, (1 / 6, 0.5, 5 / 6), axis=0)
-    axes.fill_between(ticks, low, high, alpha=BAND, lw=0, color=colour)
-    axes.plot(ticks, middle, color=colour, label=label)
-
-
-def _plain_numbers(axis: Axis) -> None:
-    """Label a short logarithmic axis at 1, 2 and 5 of each decade."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
+def _median(axes: Axes, epochs: np.ndarray, values: np.ndarray, **line: Any) -> None:
+    """The median of the members, and a band that holds two thirds of them."""
+    band(axes, epochs, np.nanquantile(values, (1 / 6, 0.5, 5 / 6), axis=0), alpha=0.22, **line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH = 5.4
+from kbe.figures.bands import bars
+from kbe.figures.style import WIDTH
 
 NAMES = {
     "members": "members $M$",
@@ -21,68 +23,48 @@ NAMES = {
     "kernel_size": "kernel size",
 }
 
+WIDE = 40  # a setting beyond it has a logarithmic axis
+
 
 def cost_over_points(plain: xr.Dataset, merged: xr.Dataset, others: Mapping[str, xr.DataArray], unit: float) -> Figure:
-    """The cost of an epoch over the points of a data set, with the model of it.
+    """The cost of an epoch of one member over the points of a data set, with the model of it, on logarithmic axes.
 
-    Parameters
-    ----------
-    plain, merged : xarray.Dataset
-        From `timing.over("points", ...)`, without and with windows merged.
-    others : mapping of str to DataArray
-        Seconds an epoch of one member for other ways, by name, with a coordinate `points`.
-    unit : float
-        Seconds of one multiplication and addition of the model.
-
-    Returns
-    -------
-    Figure
-        Logarithmic axes, in the model's units.
+    `plain` and `merged` are from `timing.over("points", ...)`, without and with windows merged; `others` are
+    seconds (points) by the name of other ways. The `unit` is the seconds of one multiplication and addition of the
+    model.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
     for row, (name, seconds) in enumerate(others.items()):
         axes.loglog(seconds.points, seconds / unit, "s^"[row % 2], color=f"C{2 + row}", ms=6, label=name)
-    for colour, marker, name, found in (("C1", "o", "every window", plain), ("C0", "D", "distinct windows", merged)):
-        _measured(axes, found, unit, colour, marker, name)
+    _measured(axes, plain, unit, color="C1", marker="o", label="every window")
+    _measured(axes, merged, unit, color="C0", marker="D", label="distinct windows")
     axes.set(xlabel=NAMES["points"], ylabel="cost of an epoch of one member\n(multiplications and additions)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
 def cost_over_settings(sweeps: Mapping[str, xr.Dataset], unit: float) -> Figure:
-    """The cost of an epoch over each of several settings, with the model of it.
+    """The cost of an epoch over each of several settings, with the model of it: two panels in a row, one axis of cost.
 
-    Parameters
-    ----------
-    sweeps : mapping of str to Dataset
-        From `timing.over`, by the name of the setting; an even number of them.
-    unit : float
-        Seconds of one multiplication and addition of the model.
-
-    Returns
-    -------
-    Figure
-        A panel for each setting, two in a row, with one axis of cost.
+    The `sweeps` are from `timing.over`, by the name of the setting, an even number of them; the `unit` is the seconds
+    of one multiplication and addition of the model.
     """
     rows = -(-len(sweeps) // 2)
     figure, grid = plt.subplots(rows, 2, figsize=(WIDTH, 2.4 * rows), sharey=True, squeeze=False)
     for axes, (name, found) in zip(grid.flat, sweeps.items(), strict=False):
-        axes.set_yscale("log")
-        if found.value.max() > 40:
-            axes.set_xscale("log")
-        _measured(axes, found, unit, "C0", "D", "measured")
-        ticks = found.value.values if found.value.max() <= 40 else np.array([1, 10, 100])
+        wide = found.value.max() > WIDE
+        axes.set(xscale="log" if wide else "linear", yscale="log", xlabel=NAMES[name])
+        _measured(axes, found, unit, color="C0", marker="D", label="measured")
+        ticks = np.array([1, 10, 100]) if wide else found.value.values
         axes.set_xticks(ticks, [str(value) for value in ticks])
-        axes.set(xlabel=NAMES[name])
     for axes in grid[:, 0]:
         axes.set_ylabel("cost of an epoch")
     return figure
 
 
-def _measured(axes: Axes, found: xr.Dataset, unit: float, colour: str, marker: str, name: str) -> None:
+def _measured(axes: Axes, found: xr.Dataset, unit: float, **line: Any) -> None:
     """Medians with their range over the repeats, and the model as a line."""
     cost = found.seconds.values / unit
-    middle = np.median(cost, axis=1)
-    spread = np.abs(np.stack([cost.min(1), cost.max(1)]) - middle)
-    axes.errorbar(found.value, middle, spread, fmt=marker, color=colour, ms=4.5, capsize=2, lw=1, label=name)
-    axes.plot(found.value, found.model, "-", color=colour, lw=1.2)
+    quantiles = cost.min(1), np.median(cost, axis=1), cost.max(1)
+    bars(axes, found.value, quantiles, linestyle="none", markersize=4.5, linewidth=1, **line)
+    axes.plot(found.value, found.model, "-", color=line["color"], lw=1.2)

@@ -6,79 +6,49 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from kbe.figures.style import STYLES
+from kbe.figures.style import WIDTH, legend_below, look
 
 
 def residual_parts(panels: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]], labels: list[str]) -> Figure:
-    """The mean squared residual and its parts over time, in theory and in networks.
+    """The mean squared residual and its parts over time, in theory and in networks, one panel below the other.
 
-    Parameters
-    ----------
-    panels : dict of str to (array, dict)
-        By title: times or epochs, greater than 0, and lines over them by name, in units of the mean variance.
-    labels : list of str
-        What runs across in each panel.
-
-    Returns
-    -------
-    Figure
-        One panel below the other; the level 1 is where an estimate has no bias.
+    Each of the `panels` is an array of times or epochs, greater than 0, and lines over them by name, in units of
+    the mean variance: at the level 1 an estimate has no bias. The `labels` say what runs across in each panel.
     """
-    figure, axes = plt.subplots(len(panels), figsize=(5.4, 2.7 * len(panels) + 0.6), squeeze=False)
+    figure, axes = plt.subplots(len(panels), figsize=(WIDTH, 2.7 * len(panels) + 0.6), squeeze=False)
     for axis, (title, (times, lines)), label in zip(axes[:, 0], panels.items(), labels, strict=True):
         axis.axhline(1, color=plt.rcParams["text.color"], linewidth=0.8, alpha=0.6)
         for k, (name, values) in enumerate(lines.items()):
-            axis.plot(times, values, color=f"C{k}", linestyle=STYLES[k], label=name)
+            axis.plot(times, values, **look(k), label=name)
         axis.set(xscale="log", xlabel=label, ylabel="over the mean variance", ylim=(-0.1, 3), title=title)
         axis.set_xlim(times[0] / 1.1, times[-1] * 1.1)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(figure, 3)
     return figure
 
 
 def rank_over_epochs(panels: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]], ceiling: dict[str, float]) -> Figure:
     """How well estimates order the points by their variance, over the epoch t at which they are taken.
 
-    Parameters
-    ----------
-    panels : dict of str to (array, dict)
-        By title: epochs, greater than 0, and the rank correlation over them by the name of the estimate.
-    ceiling : dict of str to float
-        For each panel, the rank correlation of the squared noise itself.
-
-    Returns
-    -------
-    Figure
-        One panel below the other.
+    Each of the `panels`, one below the other, is an array of epochs, greater than 0, and the rank correlation over
+    them by the name of the estimate; its `ceiling` is the rank correlation of the squared noise itself.
     """
-    figure, axes = plt.subplots(len(panels), sharex=True, figsize=(5.4, 2.7 * len(panels) + 0.8), squeeze=False)
+    figure, axes = plt.subplots(len(panels), sharex=True, figsize=(WIDTH, 2.7 * len(panels) + 0.8), squeeze=False)
     for axis, (title, (epochs, lines)) in zip(axes[:, 0], panels.items(), strict=True):
         axis.axhline(ceiling[title], color=plt.rcParams["text.color"], linewidth=0.8, alpha=0.6)
         for k, (name, values) in enumerate(lines.items()):
-            axis.plot(epochs, values, color=f"C{k}", linestyle=STYLES[k], label=name)
+            axis.plot(epochs, values, **look(k), label=name)
         axis.set(xscale="log", ylabel="rank correlation", ylim=(-0.2, 1), title=title)
     axes[-1, 0].set_xlabel("epoch $t$ at which the estimate is taken")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
 
 
 def against_truth(truth: np.ndarray, estimates: dict[str, np.ndarray]) -> Figure:
-    """Estimates of the deviation against the true one, point by point.
+    """Estimates of the deviation against the true one, point by point; on the line an estimate is exact.
 
-    Parameters
-    ----------
-    truth : array, shape (points,)
-        True standard deviations.
-    estimates : dict of str to array, shape (points,)
-        Estimates of the same, by the title of their panel.
-
-    Returns
-    -------
-    Figure
-        A panel for each; on the line the estimate is exact.
+    The `estimates`, each with a panel by its title, and the `truth` are standard deviations (point).
     """
-    figure, axes = plt.subplots(
-        1, len(estimates), sharex=True, sharey=True, figsize=(5.4, 3.1), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(estimates), sharex=True, sharey=True, figsize=(WIDTH, 3.1), squeeze=False)
     ends = np.array([truth.min(), truth.max()])
     for k, (axis, (title, values)) in enumerate(zip(axes[0], estimates.items(), strict=True)):
         axis.plot(truth, values, ".", markersize=2.5, alpha=0.5, color=f"C{k}", rasterized=True)

@@ -9,60 +9,42 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from kbe.figures.style import STYLES
+from kbe.figures.bands import band
+from kbe.figures.style import WIDTH, legend_below, look
 
 
 def models_over_epochs(errors: Mapping[str, xr.DataArray], shares: Mapping[str, xr.DataArray]) -> Figure:
     """The squared error of a network and of models of it, and how much of the network each model explains.
 
-    Parameters
-    ----------
-    errors : mapping of str to xarray.DataArray
-        By name, the squared error (epoch); the network's first.
-    shares : mapping of str to xarray.DataArray
-        By the models' names, the share explained (epoch), drawn down to -1.
-
-    Returns
-    -------
-    Figure
-        Errors above, shares below; epoch 0 is not drawn.
+    By name the `errors` (epoch), above, the network's first, and the `shares` of the network's outputs that the
+    models explain (epoch), below, drawn down to -1; epoch 0 is not drawn.
     """
-    figure, axes = plt.subplots(2, sharex=True, figsize=(5.4, 6.6))
-    styles = {name: (STYLES[k % 6], f"C{k % 6}") for k, name in enumerate(errors)}
+    figure, axes = plt.subplots(2, sharex=True, figsize=(WIDTH, 6.6))
+    looks = {name: look(k) for k, name in enumerate(errors)}
     for axis, curves in zip(axes, (errors, shares), strict=True):
         for name, curve in curves.items():
             drawn = curve.sel(epoch=slice(1, None))
-            axis.plot(drawn["epoch"], drawn, linestyle=styles[name][0], color=styles[name][1], label=name)
+            axis.plot(drawn["epoch"], drawn, **looks[name], label=name)
     axes[0].set(ylabel="mean squared error", ylim=(0, None))
     axes[1].axhline(0.9, color="C5", linewidth=0.8)
     axes[1].set(xscale="log", xlabel="epoch", ylabel="share explained", ylim=(-1.05, 1.05))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
 
 
 def maps_of_inputs(outputs: Mapping[str, xr.DataArray], trained: np.ndarray, targets: np.ndarray) -> Figure:
     """The outputs at all bit strings at some epochs, as maps on which neighbours differ by one bit.
 
-    Parameters
-    ----------
-    outputs : mapping of str to xarray.DataArray
-        By the name of the row, outputs (epoch, point) in the order of `encoding.all_inputs`.
-    trained : array of int, shape (n,)
-        The numbers of the trained inputs, marked with a circle for the target 1 and a cross for 0.
-    targets : array, shape (n,)
-        Their targets.
-
-    Returns
-    -------
-    Figure
-        One row for each mapping's entry, one column an epoch; the border of the two sides as a line.
+    Each of the `outputs` (epoch, point), in the order of `encoding.all_inputs`, is a row by its name, each epoch a
+    column. The numbers of the `trained` inputs (n) are marked with a circle for a target of 1 and a cross for 0, as
+    the `targets` (n) say.
     """
     epochs = next(iter(outputs.values()))["epoch"].values
     bits = int(next(iter(outputs.values())).sizes["point"]).bit_length() - 1
     rows, columns = _gray_order(bits // 2), _gray_order(bits - bits // 2)
     place = {row * len(columns) + column: (j, i) for i, row in enumerate(rows) for j, column in enumerate(columns)}
     across, down = np.array([place[int(code)] for code in trained]).T
-    size = (5.4, 1.1 + 1.35 * len(outputs))
+    size = (WIDTH, 1.1 + 1.35 * len(outputs))
     figure, axes = plt.subplots(len(outputs), len(epochs), squeeze=False, figsize=size, sharex=True, sharey=True)
     for number, (name, values) in enumerate(outputs.items()):
         for axis, epoch in zip(axes[number], epochs, strict=True):
@@ -83,33 +65,24 @@ def maps_of_inputs(outputs: Mapping[str, xr.DataArray], trained: np.ndarray, tar
 def splits_over_epochs(
     numbers: Mapping[str, xr.DataArray], densities: Mapping[str, xr.DataArray], nulls: Mapping[str, tuple[float, float]]
 ) -> Figure:
-    """The number of sub-spaces and the density of their boundary through training.
+    """The number of sub-spaces and the density of their boundary through training; epoch 0 is not drawn.
 
-    Parameters
-    ----------
-    numbers, densities : mapping of str to xarray.DataArray
-        By name, quantiles (quantile, epoch), three of them.
-    nulls : mapping of str to (float, float)
-        By name, a number and a density to compare with, drawn as lines.
-
-    Returns
-    -------
-    Figure
-        The numbers above, the densities below; epoch 0 is not drawn.
+    By name the `numbers`, above, and the `densities`, below, are quantiles (quantile, epoch), of which the first
+    name has a band. The `nulls`, a number and a density each, are drawn as lines to compare with.
     """
-    figure, axes = plt.subplots(2, sharex=True, figsize=(5.4, 6.2))
+    figure, axes = plt.subplots(2, sharex=True, figsize=(WIDTH, 6.2))
     for which, (axis, curves) in enumerate(zip(axes, (numbers, densities), strict=True)):
         for k, (name, curve) in enumerate(curves.items()):
-            low, middle, high = curve.sel(epoch=slice(1, None)).transpose("quantile", "epoch").values
-            epochs = curve["epoch"].sel(epoch=slice(1, None))
+            drawn = curve.sel(epoch=slice(1, None))
             if k == 0:
-                axis.fill_between(epochs, low, high, color=f"C{k}", alpha=0.2, linewidth=0)
-            axis.plot(epochs, middle, linestyle=STYLES[k], color=f"C{k}", label=name)
+                band(axis, drawn["epoch"], drawn, alpha=0.2, **look(k), label=name)
+            else:
+                axis.plot(drawn["epoch"], drawn.isel(quantile=1), **look(k), label=name)
         for k, (name, values) in enumerate(nulls.items()):
-            axis.axhline(values[which], linestyle=STYLES[3 + k], color=f"C{3 + k}", label=name)
+            axis.axhline(values[which], **look(3 + k), label=name)
     axes[0].set(ylabel="number of sub-spaces", ylim=(0, None))
     axes[1].set(xscale="log", xlabel="epoch", ylabel="density of the boundary", ylim=(0, None))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
 
 

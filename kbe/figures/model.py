@@ -1,4 +1,4 @@
-"""Figures of the chapter on the model."""
+"""Figures of the chapter on the model: the data, the start of networks, and what their first kernel predicts."""
 
 from __future__ import annotations
 
@@ -10,33 +10,21 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kbe.figures.style import STYLES
-
-MARKERS = "os^Dv"
+from kbe.figures.bands import band
+from kbe.figures.style import MARKERS, WIDTH, look
 
 
 def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:
-    """A data set as a picture: one row a pair, its bits and, apart from them, its target.
+    """A data set as a picture: one row a pair, its bits and, apart from them, its target; filled squares for ones.
 
-    Parameters
-    ----------
-    inputs : array, shape (points, bits)
-        Zeros and ones.
-    targets : array, shape (points,)
-        Zeros and ones.
-
-    Returns
-    -------
-    Figure
-        Filled squares for ones.
+    The `inputs` (point, bit) and the `targets` (point) are zeros and ones.
     """
     points, bits = np.shape(inputs)
     figure, axes = plt.subplots(1, 2, sharey=True, figsize=(4.2, 4.2), width_ratios=(bits, 1.6))
     for axis, values in zip(axes, (np.asarray(inputs), np.asarray(targets)[:, None]), strict=True):
-        rows, columns = np.nonzero(values)
-        axis.scatter(columns + 1, rows + 1, marker="s", color="C0", s=min(60, 1400 / points))
-        rows, columns = np.nonzero(values == 0)
-        axis.scatter(columns + 1, rows + 1, marker="s", color="C5", s=min(6, 140 / points))
+        for digit, colour, area in ((1, "C0", min(60, 1400 / points)), (0, "C5", min(6, 140 / points))):
+            rows, columns = np.nonzero(values == digit)
+            axis.scatter(columns + 1, rows + 1, marker="s", color=colour, s=area)
         axis.set_xlim(0.4, values.shape[1] + 0.6)
     axes[0].set(xlabel=r"bit of $\mathbf{x}_i$", ylabel="pair $i$", xticks=range(1, bits + 1), ylim=(points + 0.7, 0.3))
     axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -45,19 +33,11 @@ def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:
 
 
 def starts(points: Mapping[str, np.ndarray]) -> Figure:
-    """Where networks stand before training, for several activations of their heads.
+    """Where networks stand before training, for several activations of their heads, and the centre.
 
-    Parameters
-    ----------
-    points : mapping of str to array, shape (members, 2)
-        By activation, the mean and the standard deviation of each member.
-
-    Returns
-    -------
-    Figure
-        One point a member, and the centre.
+    By activation the `points` (member, 2) are the mean and the standard deviation.
     """
-    figure, axes = plt.subplots(figsize=(5.4, 4.6))
+    figure, axes = plt.subplots(figsize=(WIDTH, 4.6))
     for k, (name, values) in enumerate(points.items()):
         axes.scatter(values[:, 0], values[:, 1], s=14, marker=MARKERS[k % 5], color=f"C{k}", alpha=0.8, label=name)
     axes.plot([0.5], [0.5], "+", color="C5", markersize=16, markeredgewidth=2.5, label="(0.5, 0.5)")
@@ -68,21 +48,12 @@ def starts(points: Mapping[str, np.ndarray]) -> Figure:
 
 
 def prediction(mean: xr.DataArray, predicted: xr.DataArray, leading: float) -> Figure:
-    """One average network in training, and what the response kernel of its start predicts.
+    """One average network in training, and what the response kernel of its start predicts, a line for each point.
 
-    Parameters
-    ----------
-    mean, predicted : xarray.DataArray
-        mu (epoch, point) of the network and of the prediction.
-    leading : float
-        The epoch by which the kernel's first mode has decayed by a factor e.
-
-    Returns
-    -------
-    Figure
-        One line a point, over epochs.
+    `mean` and `predicted` are mu (epoch, point) of the network and of the prediction; a dashed line stands at the
+    epoch by which the kernel's first mode has decayed by a factor e, the `leading` one.
     """
-    figure, axes = plt.subplots(2, sharex=True, sharey=True, figsize=(5.4, 5.2))
+    figure, axes = plt.subplots(2, sharex=True, sharey=True, figsize=(WIDTH, 5.2))
     names = ("the network", "its first kernel, kept constant")
     for axis, values, title in zip(axes, (mean, predicted), names, strict=True):
         drawn = values.sel(epoch=slice(1, None)).transpose("epoch", "point")
@@ -96,27 +67,15 @@ def prediction(mean: xr.DataArray, predicted: xr.DataArray, leading: float) -> F
 def prediction_errors(errors: Mapping[int, xr.DataArray], leading: Mapping[int, float], criterion: float) -> Figure:
     """How far the constant kernel's prediction is off, through training, for several widths.
 
-    Parameters
-    ----------
-    errors : mapping of int to xarray.DataArray
-        By channels, quantiles of the relative error (quantile, epoch), three of them.
-    leading : mapping of int to float
-        By channels, the epoch by which the first mode has decayed by a factor e.
-    criterion : float
-        The error that still counts as a prediction.
-
-    Returns
-    -------
-    Figure
-        A line with quartiles for each width, and a marker at its leading epoch.
+    By channels the `errors` (quantile, epoch) are relative ones, with a marker at the epoch by which the first mode
+    has decayed by a factor e, the `leading` one; a thin line stands at the error that still counts as a prediction,
+    the `criterion`.
     """
-    figure, axes = plt.subplots(figsize=(5.4, 3.8))
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
     for k, (channels, error) in enumerate(errors.items()):
-        low, middle, high = error.sel(epoch=slice(1, None)).transpose("quantile", "epoch").values
-        epochs = error.sel(epoch=slice(1, None))["epoch"]
-        axes.fill_between(epochs, low, high, color=f"C{k % 6}", alpha=0.25, linewidth=0)
-        axes.plot(epochs, middle, STYLES[k % 4], color=f"C{k % 6}", label=f"{channels} channels")
-        at = np.interp(np.log(leading[channels]), np.log(epochs), middle)
+        drawn = error.sel(epoch=slice(1, None))
+        band(axes, drawn["epoch"], drawn, **look(k), label=f"{channels} channels")
+        at = np.interp(np.log(leading[channels]), np.log(drawn["epoch"]), drawn.isel(quantile=1))
         axes.plot(leading[channels], at, MARKERS[k % 5], color=f"C{k % 6}", markersize=9)
     axes.axhline(criterion, color="C5", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="relative error of the prediction")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from matplotlib.colors import LogNorm
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
 
-from kbe.figures.variance_dynamics import LINES, _arrows, _lines
+from kbe.figures.style import WIDTH, legend_below
+
+LINES = ("C1", "C3", "C0", "C4")
+ARROWS = LinearSegmentedColormap.from_list("arrows", plt.get_cmap("viridis")(np.linspace(0.33, 0.85, 32)))
 
 
 def on_gradient_field(
@@ -22,30 +29,18 @@ def on_gradient_field(
 ) -> Figure:
     """Trajectories on the gradient field, its steepness in colour on a log scale, as Fig. 1 and 6.
 
-    Parameters
-    ----------
-    panels : mapping of str to xarray.Dataset
-        A title and the trajectories of a panel each, as `trajectories.paths` returns: `error` and
-        `sigma` (member, epoch, point), with `stable` (member, epoch).
-    fields : xarray.Dataset, or one a panel
-        As `trajectories.gradient_field` returns.
-    few : int
-        Up to so many trajectories are drawn apart, each with its own colour; more as one cloud of thin lines.
-    jumps : sequence of str
-        Titles of the panels that show also what comes after the onset.
-
-    Returns
-    -------
-    Figure
-        One panel each, side by side.
+    By title the `panels`, side by side, hold the trajectories, as `trajectories.paths` returns them: `error` and
+    `sigma` (member, epoch, point), with `stable` (member, epoch). The `fields`, one for all or one a panel, are as
+    `trajectories.gradient_field` returns them. Up to `few` trajectories are drawn apart, each with its own colour;
+    more as one cloud of thin lines. The panels whose titles `jumps` holds show also what comes after the onset.
     """
     each = [fields] * len(panels) if isinstance(fields, xr.Dataset) else list(fields)
-    figure, row = plt.subplots(1, len(panels), figsize=(5.4, 3.6), sharex=True, sharey=True, squeeze=False)
+    figure, row = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharex=True, sharey=True, squeeze=False)
     steepest = max(float(field.steepness.max()) for field in each)
     colours = LogNorm(max(min(float(field.steepness.min()) for field in each), steepest / 1e4), steepest)
     for axes, (title, path), field in zip(row[0], panels.items(), each, strict=True):
         arrows = _arrows(axes, field, colours)
-        _lines(axes, path, few, title in jumps)
+        _trajectories(axes, path, few, title in jumps)
         axes.set(title=title, xlabel=r"$|y - \mu|$", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     row[0, 0].set_ylabel(r"$\sigma$")
     figure.colorbar(arrows, ax=list(row[0]), location="bottom", aspect=40, label="steepness of the loss (per unit)")
@@ -53,19 +48,10 @@ def on_gradient_field(
 
 
 def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure:
-    r"""The fall of the standard deviation of one point, measured and by models.
+    """The fall of the standard deviation of one point, measured and by models, a thin line for each member.
 
-    Parameters
-    ----------
-    curves : mapping of str to xarray.DataArray
-        Sigma of the same members, dims (member, epoch), by the name of what gave it; 0 goes below the axis.
-    lowest : float
-        The lower end of the axis.
-
-    Returns
-    -------
-    Figure
-        One thin line a member, one colour and style a name.
+    By the name of what gave it, the `curves` are sigma (member, epoch) of the same members. The axis ends at the
+    `lowest`; a sigma of 0 goes below it.
     """
     figure, axes = plt.subplots()
     for (name, sigma), colour, style in zip(curves.items(), LINES, ("-", "--", ":", "-."), strict=False):
@@ -73,32 +59,41 @@ def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure
         lines = axes.plot(np.arange(len(drawn)), drawn, style, color=colour, linewidth=1.2, alpha=0.8)
         lines[0].set_label(name)
     axes.set(xlabel="epoch", ylabel=r"$\sigma$", yscale="log", ylim=(lowest, 2))
-    figure.legend(loc="outside lower center", ncols=1)
+    legend_below(figure, 1)
     return figure
 
 
 def instability_over_epochs(curves: Mapping[str, xr.DataArray], *, dashed: Sequence[str] = ()) -> Figure:
     """The share of networks that have turned unstable, over epochs.
 
-    Parameters
-    ----------
-    curves : mapping of str to xarray.DataArray
-        A share, dims (epoch), by its name.
-    dashed : sequence of str
-        Names of curves to dash; each takes the colour of the one before it.
-
-    Returns
-    -------
-    Figure
-        One line each.
+    The `curves` are shares (epoch) by name; those whose names `dashed` holds take the colour of the one before.
     """
     figure, axes = plt.subplots()
     colour = -1
     for name, share in curves.items():
         colour += name not in dashed
-        axes.step(
-            share.epoch, share, "--" if name in dashed else "-", where="post", color=f"C{max(colour, 0)}", label=name
-        )
+        style = "--" if name in dashed else "-"
+        axes.step(share.epoch, share, style, where="post", color=f"C{max(colour, 0)}", label=name)
     axes.set(xlabel="epoch", ylabel="share unstable", xscale="log", ylim=(-0.03, 1.03))
-    figure.legend(loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
+
+
+def _arrows(axes: Axes, field: xr.Dataset, colours: LogNorm) -> Quiver:
+    places = field.error, field.deviation, field.to_error, field.to_deviation
+    style: dict[str, Any] = {"angles": "xy", "pivot": "mid", "scale": 1.15 * len(field.error), "width": 0.007}
+    return axes.quiver(*places, field.steepness, norm=colours, cmap=ARROWS, alpha=0.85, **style)
+
+
+def _trajectories(axes: Axes, path: xr.Dataset, few: int, jumps: bool) -> None:
+    shown = path if jumps else path.where(path.stable)
+    curves = shown[["error", "sigma"]].transpose("epoch", "member", "point").stack(curve=["member", "point"])
+    apart = curves.sizes["curve"] <= few
+    outline = [patheffects.withStroke(linewidth=3.4, foreground=plt.rcParams["axes.facecolor"])]
+    for number, (error, sigma) in enumerate(zip(curves.error.values.T, curves.sigma.values.T, strict=True)):
+        if apart:
+            axes.plot(error, sigma, color=LINES[number % len(LINES)], path_effects=outline)
+            axes.plot(error[:1], sigma[:1], "o", color=LINES[number % len(LINES)], markersize=5)
+        else:
+            colour = f"C{number % 6}" if jumps else "C1"
+            axes.plot(error, sigma, color=colour, linewidth=0.6, alpha=min(0.7, max(0.1, 60 / curves.sizes["curve"])))

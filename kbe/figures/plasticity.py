@@ -1,4 +1,4 @@
-"""Figures of the chapter on complexity and plasticity."""
+"""Figures of the chapter on complexity and plasticity: learning a second task at every age, and what ages."""
 
 from __future__ import annotations
 
@@ -10,87 +10,61 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kbe.figures.style import STYLES
-
-MARKERS = "os^Dv"
+from kbe.figures.bands import band
+from kbe.figures.style import MARKERS, WIDTH, legend_below, look
 
 
 def learning_anew(times: Mapping[str, xr.DataArray], horizon: float) -> Figure:
     """How long networks of every age need to learn a second task, and which of them do not learn it.
 
-    Parameters
-    ----------
-    times : mapping of str to xarray.DataArray
-        By name, epochs (member, age), infinite for a member that does not get there.
-    horizon : float
-        The epochs after which training ended.
-
-    Returns
-    -------
-    Figure
-        Median with quartiles above, as long as they are finite; the share that has not learnt below.
+    By name the `times` are epochs (member, age), infinite for a member that does not get there: median with
+    quartiles above, as long as they are finite, the share that has not learnt below. A line stands at the epochs
+    after which training ended, the `horizon`.
     """
-    figure, axes = plt.subplots(2, sharex=True, figsize=(5.4, 6.4), height_ratios=(3, 2))
+    figure, axes = plt.subplots(2, sharex=True, figsize=(WIDTH, 6.4), height_ratios=(3, 2))
     for k, (name, epochs) in enumerate(times.items()):
-        style = {"marker": MARKERS[k % 5], "linestyle": STYLES[k % 5], "color": f"C{k}"}
+        style = {**look(k), "marker": MARKERS[k % 5]}
         ordered = np.quantile(epochs.transpose("member", "age"), (0.25, 0.5, 0.75), axis=0, method="lower")
         low, middle, high = np.minimum(ordered, 1.25 * horizon)
-        axes[0].fill_between(_places(epochs["age"]), low, high, color=f"C{k}", alpha=0.12, linewidth=0)
-        axes[0].plot(_places(epochs["age"]), np.where(np.isfinite(ordered[1]), middle, np.nan), **style, label=name)
+        finite = np.where(np.isfinite(ordered[1]), middle, np.nan)
+        band(axes[0], _places(epochs["age"]), (low, finite, high), alpha=0.12, **style, label=name)
         axes[1].plot(_places(epochs["age"]), (epochs == np.inf).mean("member"), **style)
     axes[0].set(yscale="log", ylabel="epochs to learn half of B", ylim=(None, 1.25 * horizon))
     axes[0].axhline(horizon, color="C5", linewidth=0.8)
     axes[1].set(ylabel="share that does not", ylim=(-0.03, 1.03), xlabel="age: epochs on task A")
     _age_axis(axes[1], next(iter(times.values()))["age"])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+    legend_below(figure, 1)
     return figure
 
 
 def second_curves(curves: Mapping[str, xr.DataArray]) -> Figure:
-    """The squared error on a second task, for networks of several ages.
+    """The squared error on a second task, a panel for each network, a line for each age.
 
-    Parameters
-    ----------
-    curves : mapping of str to xarray.DataArray
-        By the name of the network, median errors (age, epoch); epoch 0 is not drawn.
-
-    Returns
-    -------
-    Figure
-        A panel for each network, a line for each age.
+    By the name of the network the `curves` are median errors (age, epoch); epoch 0 is not drawn.
     """
-    figure, axes = plt.subplots(1, len(curves), sharey=True, squeeze=False, figsize=(5.4, 4.0))
+    figure, axes = plt.subplots(1, len(curves), sharey=True, squeeze=False, figsize=(WIDTH, 4.0))
     for axis, (name, errors) in zip(axes[0], curves.items(), strict=True):
         for k, age in enumerate(errors["age"].values):
             drawn = errors.sel(age=age, epoch=slice(1, None))
-            axis.plot(drawn["epoch"], drawn, linestyle=STYLES[k % 5], color=f"C{k % 6}", label=f"age {int(age)}")
+            axis.plot(drawn["epoch"], drawn, **look(k), label=f"age {int(age)}")
         axis.set(xscale="log", xlabel="epoch on task B", title=name, ylim=(0, 0.55))
     axes[0, 0].set_ylabel("mean squared error on B")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(figure, 3)
     return figure
 
 
 def what_ages(speeds: Mapping[str, xr.DataArray], numbers: Mapping[str, xr.DataArray], slope: float) -> Figure:
-    """The first speed on a second task, and the number of sub-spaces, over the age.
+    """The first speed on a second task, above, and the number of sub-spaces, below, over the age.
 
-    Parameters
-    ----------
-    speeds, numbers : mapping of str to xarray.DataArray
-        By name, (member, age).
-    slope : float
-        The power of the age that theory gives for the speeds, drawn from the last but two ages on.
-
-    Returns
-    -------
-    Figure
-        Medians with quartiles; speeds above, numbers below.
+    `speeds` and `numbers` (member, age) by name, drawn as medians with quartiles. The `slope` is the power of the
+    age that theory gives for the speeds, drawn over the last three ages.
     """
-    figure, axes = plt.subplots(2, sharex=True, figsize=(5.4, 6.0))
+    figure, axes = plt.subplots(2, sharex=True, figsize=(WIDTH, 6.0))
     for axis, curves in zip(axes, (speeds, numbers), strict=True):
         for k, (name, values) in enumerate(curves.items()):
-            low, middle, high = np.nanquantile(values.transpose("member", "age"), (0.25, 0.5, 0.75), axis=0)
-            axis.fill_between(_places(values["age"]), low, high, color=f"C{k}", alpha=0.15, linewidth=0)
-            axis.plot(_places(values["age"]), middle, STYLES[k % 5], marker=MARKERS[k % 5], color=f"C{k}", label=name)
+            quantiles = np.nanquantile(values.transpose("member", "age"), (0.25, 0.5, 0.75), axis=0)
+            style = {**look(k), "marker": MARKERS[k % 5]}
+            band(axis, _places(values["age"]), quantiles, alpha=0.15, **style, label=name)
     first = next(iter(speeds.values()))
     ages = _places(first["age"])[-3:]
     guide = 2 * float(first.isel(age=-1).median()) * (ages / ages[-1]) ** slope
@@ -98,7 +72,7 @@ def what_ages(speeds: Mapping[str, xr.DataArray], numbers: Mapping[str, xr.DataA
     axes[0].set(yscale="log", ylabel="first speed on B")
     axes[1].set(ylabel="number of sub-spaces", ylim=(0, None), xlabel="age: epochs on task A")
     _age_axis(axes[1], first["age"])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
 
 
@@ -109,8 +83,7 @@ def _places(ages: xr.DataArray) -> np.ndarray:
 
 
 def _age_axis(axis: Axes, ages: xr.DataArray) -> None:
-    places = _places(ages)
     names = ["new" if age == 0 else f"{age:g}" for age in ages.to_numpy()]
     axis.set_xscale("log")
-    axis.set_xticks(places, names)
+    axis.set_xticks(_places(ages), names)
     axis.minorticks_off()

@@ -9,59 +9,43 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from kbe.figures.style import STYLES
+from kbe.figures.style import STYLES, WIDTH, legend_below, look
+
+QUANTITIES = {
+    "squared_error": "squared error $V$",
+    "predicted": "predicted variance $V^*$",
+    "unstable": "share unstable",
+}
 
 
 def at_zero_error(curvature: Mapping[str, np.ndarray], rule: Mapping[str, np.ndarray], deviation: np.ndarray) -> Figure:
-    """The curvature in mu, and what error and deviation do together, of several losses over sigma.
+    """The curvature in mu, above, and what error and deviation do together, below, of several losses over sigma.
 
-    Parameters
-    ----------
-    curvature, rule : dict of str to array
-        For each loss, from `zero_error.curvature_in_mean` and `zero_error.scale_rule`, at each sigma.
-    deviation : array
-        sigma, falling or rising.
-
-    Returns
-    -------
-    Figure
-        One panel above the other.
+    By loss, `curvature` and `rule` are from `zero_error.curvature_in_mean` and `zero_error.scale_rule`, at each sigma,
+    the `deviation`, falling or rising.
     """
-    figure, axes = plt.subplots(2, sharex=True, figsize=(5.4, 5.8))
-    styles = {
-        name: (f"C{k % 6}", STYLES[(k + k // 6) % 6]) for k, name in enumerate(dict.fromkeys([*rule, *curvature]))
-    }
+    figure, axes = plt.subplots(2, sharex=True, figsize=(WIDTH, 5.8))
+    # a second round through the colours has other styles
+    looks = {name: look(k) | {"linestyle": STYLES[(k + k // 6) % 6]} for k, name in enumerate({**rule, **curvature})}
     for axis, lines in zip(axes, (curvature, rule), strict=True):
         for name, values in lines.items():
-            colour, style = styles[name]
-            axis.plot(deviation, values, color=colour, linestyle=style, label=name)
+            axis.plot(deviation, values, **looks[name], label=name)
     axes[0].set(xscale="log", yscale="log", ylabel=r"curvature in $\mu$")
     axes[1].set(ylabel=r"$r g_\mu + \sigma g_\sigma$", xlabel=r"deviation $\sigma$")
     axes[1].invert_xaxis()
-    named = dict(zip(*(axes[0].get_legend_handles_labels()[k] for k in (1, 0)), strict=True))
-    named |= dict(zip(*(axes[1].get_legend_handles_labels()[k] for k in (1, 0)), strict=True))
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure
 
 
 def onset_ranges(onsets: Mapping[str, Mapping[str, np.ndarray]], ends: Mapping[str, Mapping[str, int]]) -> Figure:
     """From when to when the members of an ensemble have their onset, a row for each loss.
 
-    Parameters
-    ----------
-    onsets : dict of str to dict of str to array
-        For each panel and loss, the members' onset epochs, infinite for none.
-    ends : dict of str to dict of str to int
-        How long each was trained.
-
-    Returns
-    -------
-    Figure
-        A panel for each key: a bar from the first tenth to nine tenths, a dot at half of the members; an arrow where
-        training ended before.
+    By panel and loss the `onsets` are the members' epochs, infinite for none, and the `ends` are how long each was
+    trained: a bar from the first tenth to nine tenths, a dot at half of the members, an arrow where training ended
+    before.
     """
     heights = [len(group) + 1 for group in onsets.values()]
-    size = (5.4, 0.6 + 0.26 * sum(heights))
+    size = (WIDTH, 0.6 + 0.26 * sum(heights))
     figure, axes = plt.subplots(len(onsets), sharex=True, squeeze=False, figsize=size, height_ratios=heights)
     for axis, (title, group) in zip(axes[:, 0], onsets.items(), strict=True):
         for row, (name, onset) in enumerate(group.items()):
@@ -81,32 +65,19 @@ def onset_ranges(onsets: Mapping[str, Mapping[str, np.ndarray]], ends: Mapping[s
 
 
 def learning_of_losses(curves: Mapping[str, xr.Dataset]) -> Figure:
-    """The two variances and the share of unstable members over training, for several losses.
+    """The two variances and the share of unstable members over training, for several losses, one above the other.
 
-    Parameters
-    ----------
-    curves : dict of str to xarray.Dataset
-        For each loss, over `epoch`: the medians `squared_error` (V) and `predicted` (V*), and the share `unstable`.
-
-    Returns
-    -------
-    Figure
-        Three panels, one above the other; epoch 0 is not drawn.
+    By loss the `curves` (epoch) are the medians `squared_error` (V) and `predicted` (V*), and the share `unstable`;
+    epoch 0 is not drawn.
     """
-    figure, axes = plt.subplots(3, sharex=True, figsize=(5.4, 7.4))
-    labels = {
-        "squared_error": "squared error $V$",
-        "predicted": "predicted variance $V^*$",
-        "unstable": "share unstable",
-    }
-    for k, (name, curve) in enumerate(curves.items()):
-        late = curve.sel(epoch=slice(1, None))
-        for axis, variable in zip(axes, labels, strict=True):
-            axis.plot(late.epoch, late[variable], color=f"C{k % 6}", linestyle=STYLES[k % 6], label=name)
-    for axis, label in zip(axes, labels.values(), strict=True):
+    figure, axes = plt.subplots(3, sharex=True, figsize=(WIDTH, 7.4))
+    for axis, (variable, label) in zip(axes, QUANTITIES.items(), strict=True):
+        for k, (name, curve) in enumerate(curves.items()):
+            late = curve[variable].sel(epoch=slice(1, None))
+            axis.plot(late.epoch, late, **look(k), label=name)
         axis.set(xscale="log", ylabel=label)
     axes[0].set_ylim(0, None)
     axes[1].set(yscale="log", ylim=(1e-4, 5))
     axes[2].set(xlabel="epochs", ylim=(-0.03, 1.03))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, 2)
     return figure

@@ -10,27 +10,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH = 5.4
+from kbe.figures.bands import band, bars
+from kbe.figures.style import WIDTH
 
-BAND = 0.22
+MIDDLE = (0.025, 0.5, 0.975)  # bands and bars hold 95 %
 
 
 def spectrum_of_one_draw(draw: xr.Dataset, closed_form: np.ndarray, shown: Sequence[int]) -> Figure:
     """Eigenvalues and some eigenvectors of one draw of points (Fig. 5).
 
-    Parameters
-    ----------
-    draw : xarray.Dataset
-        One member of `modes.line_draws`: `x` (point), `eigenvalue` (mode), `eigenvector` (mode, point).
-    closed_form : array, shape (mode,)
-        The eigenvalues that the points would have in the limit of many.
-    shown : sequence of int
-        The ranks of the eigenvectors to draw, counted from 1.
-
-    Returns
-    -------
-    Figure
-        Eigenvalues over rank on logarithmic axes; below, the eigenvectors over position, one above the other.
+    The `draw` is a member of `modes.line_draws`: `x` (point), `eigenvalue` (mode) over rank, `eigenvector` (mode,
+    point) over position, those of the ranks `shown`, counted from 1. The `closed_form` (mode) is the eigenvalues
+    that the points would have in the limit of many.
     """
     figure, (values, vectors) = plt.subplots(2, 1, figsize=(WIDTH, 6.4), height_ratios=(1, 1.35))
     values.loglog(draw.mode, draw.eigenvalue, "o", ms=3.5, label="one draw")
@@ -48,32 +39,18 @@ def spectrum_of_one_draw(draw: xr.Dataset, closed_form: np.ndarray, shown: Seque
 def spectrum_of_draws(
     random: xr.Dataset, even: xr.Dataset, closed_form: np.ndarray, localised: np.ndarray, sine: float = 2 / 3
 ) -> Figure:
-    """How typical one draw is: eigenvalues and participation over many draws, beside evenly spaced points.
+    """How typical one draw is: eigenvalues and participation over rank, with bands that hold 95 % of the draws.
 
-    Parameters
-    ----------
-    random, even : xarray.Dataset
-        `modes.line_draws` with random and with even spacing.
-    closed_form : array, shape (mode,)
-        The eigenvalues in the limit of many points.
-    localised : array, shape (mode,)
-        The participation ratio of localised modes in theory.
-    sine : float
-        The participation ratio of a sine.
-
-    Returns
-    -------
-    Figure
-        Two panels over rank on logarithmic axes, with medians and bands that hold 95 % of the draws.
+    `random` and `even` are `modes.line_draws` with such spacing; the `closed_form` (mode) is the eigenvalues in the
+    limit of many points; `localised` (mode) and `sine` are the participation ratios of localised modes and of a
+    sine in theory.
     """
     figure, (values, shares) = plt.subplots(2, 1, figsize=(WIDTH, 6.2), sharex=True)
-    _band(values, random.eigenvalue, "random points")
-    values.plot(even.mode, even.eigenvalue[0], ":", color="C2", label="even points")
+    _draws(values, random.eigenvalue, even.eigenvalue)
     values.plot(random.mode, closed_form, "--", color="C1", label="closed form")
     values.set(xscale="log", yscale="log", ylabel="eigenvalue")
     values.legend(loc="lower left")
-    _band(shares, random.participation, "random points")
-    shares.plot(even.mode, even.participation[0], ":", color="C2", label="even points")
+    _draws(shares, random.participation, even.participation)
     small = localised < sine
     shares.plot(random.mode[small], localised[small], "--", color="C1", label="localised, in theory")
     shares.set(xscale="log", yscale="log", xlabel="rank", ylabel="share of points that take part", ylim=(0.01, 1.1))
@@ -82,21 +59,10 @@ def spectrum_of_draws(
 
 
 def mode_decay(epochs: np.ndarray, measured: np.ndarray, forecast: np.ndarray, shown: Sequence[int]) -> Figure:
-    """What is left of the error along the modes of the initial kernel, in training.
+    """What is left of the error along the modes of the initial kernel, in training; one colour a rank.
 
-    Parameters
-    ----------
-    epochs : array, shape (epoch,)
-        Epochs, the start included.
-    measured, forecast : array, shape (epoch, mode)
-        The share that is left in the networks, and with the initial kernel kept constant.
-    shown : sequence of int
-        The ranks to draw, counted from 1.
-
-    Returns
-    -------
-    Figure
-        One colour a rank; solid what was measured, dashed the forecast.
+    Over the `epochs`, the start not drawn: the share left in the networks, `measured`, and, dashed, the `forecast`
+    with the initial kernel kept constant (epoch, mode), of the ranks `shown`, counted from 1.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.9))
     later = epochs > 0
@@ -112,30 +78,15 @@ def mode_decay(epochs: np.ndarray, measured: np.ndarray, forecast: np.ndarray, s
 def order_decay(
     strength: np.ndarray, closed_form: np.ndarray, epochs: np.ndarray, left: np.ndarray, orders: Sequence[int]
 ) -> Figure:
-    """The kernel on all bit strings by Walsh order, and the error left at each order in training.
+    """The kernel on all bit strings by Walsh order, above, and the error left at each order in training, below.
 
-    Parameters
-    ----------
-    strength : array, shape (member, order)
-        The kernel's strength at each order.
-    closed_form : array, shape (order,)
-        The eigenvalues of the exponential kernel.
-    epochs : array, shape (epoch,)
-        Epochs, the start included.
-    left : array, shape (epoch, order)
-        The share of the error that is left.
-    orders : sequence of int
-        The orders to draw below.
-
-    Returns
-    -------
-    Figure
-        Above the strengths on a logarithmic axis, below the shares over epochs.
+    The `strength` (member, order) of networks' kernels, and the `closed_form` (order) for the exponential kernel;
+    the share of the error that is `left` (epoch, order) over the `epochs`, the start not drawn, for some `orders`.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.2))
-    low, middle, high = np.quantile(strength, (0.025, 0.5, 0.975), axis=0)
     number = np.arange(strength.shape[1])
-    above.errorbar(number, middle, (middle - low, high - middle), fmt="o", ms=4, capsize=3, label="networks at start")
+    quantiles = np.quantile(strength, MIDDLE, axis=0)
+    bars(above, number, quantiles, capsize=3, marker="o", linestyle="none", markersize=4, label="networks at start")
     above.plot(number, closed_form, "x--", color="C1", label="exponential kernel")
     above.set(yscale="log", xlabel="Walsh order", ylabel="strength of the kernel", ylim=(1e-18, None))
     above.legend(loc="lower left")
@@ -146,7 +97,7 @@ def order_decay(
     return figure
 
 
-def _band(axes: Axes, values: xr.DataArray, label: str) -> None:
-    low, middle, high = np.quantile(values, (0.025, 0.5, 0.975), axis=0)
-    axes.fill_between(values.mode, low, high, alpha=BAND, lw=0, color="C0")
-    axes.plot(values.mode, middle, color="C0", label=label)
+def _draws(axes: Axes, random: xr.DataArray, even: xr.DataArray) -> None:
+    quantiles = np.quantile(random, MIDDLE, axis=0)
+    band(axes, random.mode, quantiles, alpha=0.22, color="C0", label="random points")
+    axes.plot(even.mode, even[0], ":", color="C2", label="even points")

@@ -1,4 +1,4 @@
-"""How every figure looks: one light and one dark style, and the object that shows a figure in both.
+"""How every figure looks: one light and one dark style, and the function that shows a figure in both.
 
 A figure function draws with matplotlib's current settings and returns its Figure. `show` calls it twice,
 under each style, so that the page can switch between the two pictures without redrawing anything.
@@ -14,8 +14,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from cycler import cycler
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from kbe import checks
 
@@ -40,6 +42,8 @@ SHORTEST_TEXT = 21
 
 # so that lines can be told apart without their colours
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+
+MARKERS = "os^Dv"
 
 _LAYOUT = {
     "figure.figsize": (WIDTH, 3.3),
@@ -66,47 +70,22 @@ _ONE_OF_TWO = (
 )
 
 
-def settings(mode: str) -> dict[str, Any]:
-    """Matplotlib's settings for one of the two styles.
-
-    Parameters
-    ----------
-    mode : {"light", "dark"}
-        The page that the figure will stand on.
-
-    Returns
-    -------
-    dict
-        Names and values for `matplotlib.rcParams`; colours "C0" to "C5" are the palette.
-
-    Raises
-    ------
-    ValueError
-        If the mode is unknown.
-    """
-    if mode not in PALETTE:
-        raise ValueError(f"mode is {checks.shown(mode)}: it must be 'light' or 'dark'.")
-    ink = INK[mode]
-    inked = ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    paper = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
-    return (
-        _LAYOUT
-        | dict.fromkeys(inked, ink)
-        | dict.fromkeys(paper, BACKGROUND[mode])
-        | {"axes.prop_cycle": cycler(color=PALETTE[mode]), "grid.color": ink, "grid.alpha": 0.15}
-    )
+def look(k: int) -> dict[str, Any]:
+    """The colour and the line style of the k-th curve of a figure, counted from 0."""
+    return {"color": f"C{k % 6}", "linestyle": STYLES[k % 6]}
 
 
-class Shown:
-    """A figure as a notebook displays it: two pictures for the web page, one for print, and its description.
+def legend_below(figure: Figure, columns: int, **options: Any) -> Legend:
+    """What the lines of all axes are called, each name once, under the figure."""
+    named: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for artist, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(name, artist)
+    return figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=columns, **options)
 
-    Parameters
-    ----------
-    light, dark : bytes
-        The pictures, as PNG.
-    alt : str
-        What they show, in words.
-    """
+
+class _Shown:
+    """A figure as a notebook displays it: two pictures, as PNG, for the web page, one for print, its description."""
 
     def __init__(self, light: bytes, dark: bytes, alt: str) -> None:
         self.light, self.dark, self.alt = light, dark, alt
@@ -131,24 +110,20 @@ class Shown:
         }
 
 
-def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> Shown:
+def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> _Shown:
     """Draw a figure for light pages and for dark ones.
 
     Parameters
     ----------
-    draw : callable
+    draw
         A figure function: takes `data` and `options`, draws with matplotlib's current settings,
         returns the Figure.
-    *data : Any
-        Its arguments.
-    alt : str
+    alt
         What the figure shows, with the numbers that matter, for readers who cannot see it.
-    **options : Any
-        Its keyword arguments.
 
     Returns
     -------
-    Shown
+    _Shown
         What a notebook displays when it is a cell's last expression.
 
     Raises
@@ -161,12 +136,24 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> S
             f"alt is {checks.shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters."
         )
     light, dark = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
-    return Shown(light, dark, alt)
+    return _Shown(light, dark, alt)
+
+
+def _settings(mode: str) -> dict[str, Any]:
+    """Matplotlib's settings for one of the two styles; colours "C0" to "C5" are the palette."""
+    inked = ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    paper = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+    return (
+        _LAYOUT
+        | dict.fromkeys(inked, INK[mode])
+        | dict.fromkeys(paper, BACKGROUND[mode])
+        | {"axes.prop_cycle": cycler(color=PALETTE[mode]), "grid.color": INK[mode], "grid.alpha": 0.15}
+    )
 
 
 def _picture(draw: Callable[..., Figure], mode: str, *data: Any, **options: Any) -> bytes:
     # From matplotlib's defaults on, so that a reader's own matplotlibrc changes nothing.
-    with plt.style.context(["default", settings(mode)]):
+    with plt.style.context(["default", _settings(mode)]):
         figure = draw(*data, **options)
         try:
             file = io.BytesIO()

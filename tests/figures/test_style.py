@@ -29,13 +29,13 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def test_page_gets_both_pictures_and_print_the_light_one():
-    shown = show(line, 2, alt=ALT, width=3)
-    bundle = shown._repr_mimebundle_()
+    bundle = show(line, 2, alt=ALT, width=3)._repr_mimebundle_()
     pictures = re.findall(r'<img class="only-(\w+)" alt="([^"]+)".*?base64,([^"]+)">', bundle["text/html"])
     assert [(mode, alt) for mode, alt, _ in pictures] == [("light", ALT), ("dark", ALT)]
     light, dark = (pixels(base64.b64decode(data)) for *_, data in pictures)
     assert np.array_equal(light[0, 0], [1, 1, 1]) and dark[0, 0].max() < 0.1
-    assert bundle["image/png"] == base64.b64decode(pictures[0][2]) and bundle["text/plain"] == repr(shown) == ALT
+    assert bundle["image/png"] == base64.b64decode(pictures[0][2]) and bundle["text/plain"] == ALT
+    assert repr(show(line, 2, alt=ALT)) == ALT  # what a stored notebook keeps
 
 
 def test_description_cannot_break_out_of_its_attribute():
@@ -63,9 +63,25 @@ def test_a_figure_without_description_is_refused(alt):
         show(line, 1, alt=alt)
 
 
-def test_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="'light' or 'dark'"):
-        style.settings("grey")
+def test_a_legend_below_names_the_lines_of_all_panels_once():
+    figure, (left, right) = plt.subplots(1, 2)
+    for axes, names in ((left, "ab"), (right, "bc")):
+        for k, name in enumerate(names):
+            axes.plot([0, 1], **style.look(k), label=name)
+    legend = style.legend_below(figure, 2, title="all")
+    plt.close(figure)
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "a",
+        "b",
+        "c",
+    ] and legend.get_title().get_text() == "all"
+    colours = [drawn.get_color() for drawn in legend.get_lines()]
+    assert colours == ["C0", "C1", "C1"]  # b looks as in the first panel
+
+
+def test_a_page_has_as_many_looks_as_colours():
+    looks = [tuple(style.look(k).values()) for k in range(7)]
+    assert len(set(looks)) == 6 and looks[6] == looks[0]
 
 
 def luminance(colour: str) -> float:
