@@ -239,6 +239,7 @@ Onsets = Annotated[xr.DataArray, Holds("member", "the onset of an ensemble")]
 Run = Annotated[xr.Dataset, Holds("mu y onset", "what ensemble.train returns")]
 TwoHeads = Annotated[xr.Dataset, Holds("mu sigma y", "what ensemble.train returns for two heads")]
 KeptWeights = Annotated[xr.Dataset, Holds("parameters", "what ensemble.train returns with keep_parameters=True")]
+PerMember = Annotated[np.ndarray, Shaped("members", finite=False)]
 
 
 def checked(function: Function) -> Function:
@@ -295,7 +296,7 @@ def _rule(hint: Any) -> Callable | None:
         return plain[hint]
     if origin is Callable or hint is Callable:
         return _function
-    return functools.partial(_instance, hint) if isinstance(hint, type) and origin is None else None
+    return functools.partial(_instance, hint) if isinstance(hint, type) and origin is None and hint is not Any else None
 
 
 def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:

@@ -73,31 +73,6 @@ def shrunk_heads(module: BitNetwork, parameters: ArrayLike, inputs: ArrayLike, s
     return np.stack([_shrunk(module, row, torch.as_tensor(one), size) for row, one in zip(rows, x, strict=True)])
 
 
-def time_to_learn(run: xr.Dataset, error: float = 0.125) -> xr.DataArray:
-    """When a network has learnt: the first recorded epoch at which its mean squared error is small enough.
-
-    Parameters
-    ----------
-    run : xarray.Dataset
-        What `ensemble.train` returns.
-    error : float
-        The mean squared error; guessing 1/2 everywhere has 1/4, so that 1/8 is half learnt.
-
-    Returns
-    -------
-    xarray.DataArray, shape (member,)
-        Epochs, infinite for a member that does not get there.
-
-    Raises
-    ------
-    ValueError
-        If it is no run or the error is not positive.
-    """
-    checks.number("error", error, above=0)
-    small = _squared_error(run) <= error
-    return run["epoch"][small.argmax("epoch")].drop_vars("epoch").where(small.any("epoch"), np.inf)
-
-
 def first_speed(run: xr.Dataset) -> xr.DataArray:
     r"""How fast the mean squared error falls at first, per epoch and learning rate.
 

@@ -1,4 +1,4 @@
-"""Clusters of points: what is drawn is what was asked for; times, strength and clock on cases known by hand."""
+"""Clusters of points: what is drawn is what was asked for; strength and clock on cases known by hand."""
 
 from __future__ import annotations
 
@@ -50,18 +50,6 @@ def test_allotted_points_add_up_and_no_share_is_off_by_a_whole_point(shares, poi
     assert (np.abs(allotted - points * np.array(shares) / sum(shares)) < 1).all()
 
 
-def test_the_time_to_learn_an_exponential_is_the_logarithm_over_its_rate():
-    epochs, rates = np.arange(2001.0), np.array([0.01, 0.002])
-    error = -3 * np.exp(-epochs[:, None] * rates)  # of either sign
-    np.testing.assert_allclose(progress.time_to_learn(error, epochs), np.log(2) / rates, rtol=1e-4)
-    np.testing.assert_allclose(progress.time_to_learn(error[None], epochs, 0.1)[0], np.log(10) / rates, rtol=1e-4)
-
-
-def test_what_is_never_learnt_takes_for_ever():
-    error = np.array([[1.0, 0.0, 1.0], [0.6, 0.0, np.nan]])
-    assert np.isinf(progress.time_to_learn(error, np.array([0, 1]))).all()
-
-
 def test_the_local_strength_of_a_broad_and_a_local_part_is_the_local_part():
     gram = 0.7 + 0.2 * np.eye(5)
     assert minor_modes.local_strength(gram) == pytest.approx(0.2)
@@ -75,7 +63,7 @@ def test_eq13_with_a_growing_kernel_is_that_of_a_constant_one_on_its_clock():
     for t in range(len(epochs) - 1):
         error[t + 1] = error[t] * np.exp(-step * strength[t] * share)
     tau = step * minor_modes.clock(strength, epochs)
-    told = np.interp(progress.time_to_learn(error, epochs), epochs, tau)
+    told = np.interp(progress.time_to_learn(error, epochs, axis=0), epochs, tau)
     np.testing.assert_allclose(told, np.log(2) / share, rtol=2e-3)
 
 
@@ -89,8 +77,6 @@ def test_eq13_with_a_growing_kernel_is_that_of_a_constant_one_on_its_clock():
         (lambda: clusters.draw([1] * 40), "counts"),
         (lambda: clusters.draw([1], radius=2), "separation"),
         (lambda: clusters.allot([0, 0], 3), "shares"),
-        (lambda: progress.time_to_learn(np.ones((3, 2)), [0, 1]), "error"),
-        (lambda: progress.time_to_learn(np.ones((2, 2)), [0, 1], 1.5), "level"),
         (lambda: minor_modes.local_strength(np.ones((1, 1))), "gram"),
         (lambda: minor_modes.clock(np.ones(3), [1, 2, 3]), "strength"),
     ],

@@ -1,4 +1,4 @@
-"""How constant kernels are in training: eq. 5, 12 and 13 against networks whose kernel is known."""
+"""How constant kernels are in training: eq. 5 and 12 against networks whose kernel is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from kbe import losses, networks
 from kbe.data import encoding
-from kbe.measures import constant_kernel, onsets
 from kbe.response import drift, profiles, tangent_kernel
 from kbe.training import ensemble, weights
 
@@ -38,32 +37,6 @@ class Line(torch.nn.Module):
 def train(network, **settings):
     options = {"epochs": 40, "record": [0, 10, 40], "keep_parameters": True} | settings
     return ensemble.train(network, DATA, losses.squared_error, **options)
-
-
-def test_eq13_constant_kernel_prediction_of_a_linear_model_is_exact_to_the_order_of_the_step():
-    rates = np.array([0.08, 0.04, 0.02])
-    errors = []
-    for rate in rates:
-        epochs = round(4 / rate)
-        run = train(Line, learning_rate=float(rate), epochs=epochs, record=[0, epochs])
-        errors.append(constant_kernel.constant_kernel_prediction(Line(), run).error[0, -1])
-    assert np.polyfit(np.log(rates), np.log(errors), 1)[0] == pytest.approx(1, abs=0.1)
-
-
-def test_eq13_prediction_starts_at_the_network_and_takes_the_mean_over_points_into_account():
-    run = train(SMALL, epochs=1, record=[0, 1], learning_rate=1e-4)
-    summed = train(SMALL, epochs=1, record=[0, 1], learning_rate=1e-4, reduction="sum")
-    for one in (run, summed):
-        predicted = constant_kernel.constant_kernel_prediction(SMALL(), one)
-        np.testing.assert_allclose(predicted.mu[:, 0], one.mu[:, 0], rtol=1e-13)
-        assert np.isnan(predicted.error[:, 0]).all()
-        assert float(predicted.error[:, 1].max()) < 1e-4
-    theta = tangent_kernel.neural_tangent_kernel(
-        weights.with_parameters(SMALL(), run.parameters[0, 0].values), DATA.x[0]
-    )
-    largest = np.linalg.eigvalsh(theta[..., 0, 0]).max()
-    leading = constant_kernel.constant_kernel_prediction(SMALL(), run).leading
-    assert float(leading[0]) == pytest.approx(6 / (1e-4 * largest))
 
 
 def test_eq12_kernel_of_a_linear_model_does_not_drift_and_that_of_a_network_does():
@@ -114,13 +87,6 @@ def test_eq21_cross_response_vanishes_for_heads_that_share_nothing_and_is_one_fo
     assert drift.cross_response(equal) == pytest.approx(1) and drift.cross_response(apart) == 0
 
 
-def test_last_before_takes_each_member_at_its_own_limit():
-    values = xr.DataArray([[1.0, 2.0, 3.0]] * 5, dims=("member", "epoch"), coords={"epoch": [0, 10, 20]})
-    limit = xr.DataArray([0.5, 10, 21, 22, np.inf], dims="member")
-    np.testing.assert_array_equal(onsets.last_before(values, limit), [1, 1, 3, np.nan, np.nan])
-    assert np.isnan(onsets.last_before(values, limit * 0)[:4]).all()
-
-
 def test_member_that_blew_up_has_no_drift_and_leaves_the_others_alone():
     run = train(SMALL)
     broken = run.copy(deep=True)
@@ -135,7 +101,6 @@ def test_bad_runs_are_refused_in_one_sentence(run):
     calls = (
         lambda: drift.profile_in_training(SMALL(), run, INPUTS, DISTANCE),
         lambda: drift.drift_in_training(SMALL(), run),
-        lambda: constant_kernel.constant_kernel_prediction(SMALL(), run),
         lambda: profiles.explained_by_distance(run),
     )
     for call in calls:
@@ -143,13 +108,6 @@ def test_bad_runs_are_refused_in_one_sentence(run):
             call()
 
 
-def test_runs_on_another_loss_or_in_batches_are_refused():
-    gaussian = ensemble.train(TWO, DATA, epochs=1, keep_parameters=True)
-    batches = train(SMALL, epochs=1, record=[0, 1], batch_size=2)
-    for make, run in ((TWO, gaussian), (SMALL, batches)):
-        with pytest.raises(ValueError, match="squared error with the full batch"):
-            constant_kernel.constant_kernel_prediction(make(), run)
+def test_a_kernel_of_one_output_has_no_cross_response():
     with pytest.raises(ValueError, match="must be"):
         drift.cross_response(np.ones((2, 2, 1, 1)))
-    with pytest.raises(ValueError, match="dimensions"):
-        onsets.last_before(xr.DataArray([1.0], dims="epoch"), xr.DataArray([1.0], dims="member"))

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbe import statistics
 from kbe.data import encoding
 from kbe.theory import average_network, kernels, modes, spectra
 
@@ -75,12 +74,6 @@ def test_fig5_local_exponents_of_a_power_law_are_equal():
     found = modes.local_exponents(np.arange(1.0, 101.0)[None] ** -2)
     np.testing.assert_allclose(found.exponent, [[-2, -2, -2]])
     assert found.first.values.tolist() == [2, 10, 50]
-
-
-def test_rank_correlation_is_one_for_rising_values_and_nan_without_any():
-    assert statistics.rank_correlation([0.1, 2, 30]) == 1
-    assert statistics.rank_correlation([3, 2, 1]) == -1
-    assert np.isnan([statistics.rank_correlation(v) for v in ([1], [1, 1, 1], [1, np.nan, 2])]).all()
 
 
 @given(points=st.integers(-3, 1), members=st.integers(-2, 0), scale=st.sampled_from([0.0, -1.0, np.nan, np.inf]))
