@@ -9,7 +9,6 @@ import xarray as xr
 
 from kbe.checks import Holds, Run, Shaped, checked
 from kbe.measures.onsets import at_lags
-from kbe.theory.heads import pulls
 
 Trained = Annotated[xr.Dataset, Holds("mu sigma y onset", "what ensemble.train returns for two heads")]
 
@@ -37,8 +36,7 @@ def gradient_field(
         `to_error` and `to_deviation`, the direction as a unit vector, 0 where the slope is 0, and
         `steepness`, the slope's length; dims (deviation, error).
     """
-    across, over = np.meshgrid(error, deviation)
-    along, up = _slopes(across, over, misprinted)
+    along, up = _slopes(error, deviation[:, None], misprinted)
     steepness = np.hypot(along, up)
     unit = np.where(steepness > 0, steepness, 1.0)
     dims = ("deviation", "error")
@@ -119,7 +117,6 @@ def first_to_jump(run: Run) -> xr.DataArray:
 
 def _slopes(error: np.ndarray, deviation: np.ndarray, misprinted: bool) -> np.ndarray:
     """Minus the slopes of the loss in |y - mu| and in sigma."""
-    # The pull on mu lowers the error.
-    to_mean, to_deviation = pulls(error, np.zeros_like(error), deviation)
     with np.errstate(divide="ignore"):
-        return np.stack([-to_mean, to_deviation + (1 / deviation - 1 if misprinted else 0.0)])
+        ratio, inverse = error / deviation, 1 / deviation
+        return np.stack([-ratio * inverse, (ratio**2 - 1) * inverse + (inverse - 1 if misprinted else 0.0)])

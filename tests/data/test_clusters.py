@@ -56,7 +56,11 @@ def test_allotted_points_add_up_and_no_share_is_off_by_a_whole_point(shares, poi
         (lambda: clusters.draw([[1, 1], [1, 2]], members=2), "counts"),
         (lambda: clusters.draw([[1, 1]], members=2), "counts"),
         (lambda: clusters.draw([1] * 40), "counts"),
-        (lambda: clusters.draw([1], radius=2), "separation"),
+        (lambda: clusters.draw([0, 0]), "counts"),
+        (lambda: clusters.draw([[[1]]]), "counts"),
+        (lambda: clusters.draw([1], radius=2), "radius"),
+        (lambda: clusters.draw([1], radius=9, separation=19), "radius"),
+        (lambda: clusters.allot([-1, 2], 3), "shares"),
         (lambda: clusters.allot([0, 0], 3), "shares"),
     ],
 )
