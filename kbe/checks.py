@@ -240,6 +240,7 @@ Onsets = Annotated[xr.DataArray, Holds("member", "the onset of an ensemble")]
 Run = Annotated[xr.Dataset, Holds("mu y onset", "what ensemble.train returns")]
 TwoHeads = Annotated[xr.Dataset, Holds("mu sigma y", "what ensemble.train returns for two heads")]
 KeptWeights = Annotated[xr.Dataset, Holds("parameters", "what ensemble.train returns with keep_parameters=True")]
+PerMember = Annotated[np.ndarray, Shaped("members", finite=False)]
 
 
 def checked(function: Function) -> Function:

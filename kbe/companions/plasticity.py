@@ -11,7 +11,6 @@ import torch
 import xarray as xr
 from torch import nn
 
-from kbe import checks
 from kbe.checks import Positive, Run, Shaped, checked
 from kbe.networks import BitNetwork
 from kbe.training import weights
@@ -63,31 +62,6 @@ def shrunk_heads(
     return np.stack([_shrunk(module, *one, size) for one in zip(parameters, torch.as_tensor(inputs), strict=True)])
 
 
-def time_to_learn(run: xr.Dataset, error: float = 0.125) -> xr.DataArray:
-    """When a network has learnt: the first recorded epoch at which its mean squared error is small enough.
-
-    Parameters
-    ----------
-    run : xarray.Dataset
-        What `ensemble.train` returns.
-    error : float
-        The mean squared error; guessing 1/2 everywhere has 1/4, so that 1/8 is half learnt.
-
-    Returns
-    -------
-    xarray.DataArray, shape (member,)
-        Epochs, infinite for a member that does not get there.
-
-    Raises
-    ------
-    ValueError
-        If it is no run or the error is not positive.
-    """
-    checks.number("error", error, above=0)
-    small = _squared_error(run) <= error
-    return run["epoch"][small.argmax("epoch")].drop_vars("epoch").where(small.any("epoch"), np.inf)
-
-
 @checked
 def first_speed(run: Run) -> xr.DataArray:
     r"""How fast the mean squared error of each member falls at first, per epoch and learning rate.
@@ -107,14 +81,8 @@ def first_speed(run: Run) -> xr.DataArray:
     """
     if list(run["epoch"].values[:2]) != [0, 1]:
         raise ValueError(f"run has recorded the epochs {run['epoch'].values[:2]} first: they must be 0 and 1.")
-    error = _squared_error(run)
+    error = ((run["mu"] - run["y"]) ** 2).mean("point").transpose("member", "epoch")
     return (error.isel(epoch=0) - error.isel(epoch=1)) / run.attrs["learning_rate"]
-
-
-def _squared_error(run: xr.Dataset) -> xr.DataArray:
-    if not isinstance(run, xr.Dataset) or not {"mu", "y"} <= set(run):
-        raise ValueError("run lacks mu or y: it must be what ensemble.train returns.")
-    return ((run["mu"] - run["y"]) ** 2).mean("point").transpose("member", "epoch")
 
 
 def _shrunk(module: BitNetwork, row: np.ndarray, x: torch.Tensor, size: float) -> np.ndarray:

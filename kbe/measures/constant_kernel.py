@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import xarray as xr
 from torch import nn
 
+from kbe.checks import Holds, checked
 from kbe.response import tangent_kernel
 from kbe.theory import average_network
 
 
-def constant_kernel_prediction(module: nn.Module, run: xr.Dataset) -> xr.Dataset:
-    r"""What a kernel frozen at the start predicts of an average network's training, Eq. (12), (13).
+@checked
+def predict(
+    module: nn.Module,
+    run: Annotated[xr.Dataset, Holds("parameters x y mu", "what ensemble.train returns with keep_parameters=True")],
+) -> xr.Dataset:
+    r"""What the kernel of the start, held constant as in Eq. (12), predicts of an average network's training.
 
     .. math:: \mu(t) = y + e^{-K_0 t} (\mu(0) - y)
 
@@ -20,10 +27,10 @@ def constant_kernel_prediction(module: nn.Module, run: xr.Dataset) -> xr.Dataset
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         The architecture.
-    run : xarray.Dataset
-        What `ensemble.train` returns for the squared error on the full batch, with `parameters`.
+    run
+        A training on the squared error with the full batch.
 
     Returns
     -------
@@ -35,16 +42,15 @@ def constant_kernel_prediction(module: nn.Module, run: xr.Dataset) -> xr.Dataset
     Raises
     ------
     ValueError
-        If the run lacks its weights or was not trained so.
+        If the run was not trained so.
     """
-    weights = run["parameters"].transpose("member", "epoch", "parameter")
     if run.attrs.get("loss") != "squared_error" or run.attrs.get("batch_size") != run.sizes["point"]:
         raise ValueError("run must come from training on the squared error with the full batch.")
-    kernels = tangent_kernel.ensemble_kernel(module, weights[:, 0], run["x"].to_numpy(), own_inputs=True)[..., 0, 0]
+    weights = run.parameters.transpose("member", "epoch", "parameter")
+    targets, mean = run.y.to_numpy(), run.mu.transpose("member", "epoch", "point")
+    kernels = tangent_kernel.ensemble_kernel(module, weights[:, 0], run.x.to_numpy(), own_inputs=True)[..., 0, 0]
     rate = run.attrs["learning_rate"] / (run.sizes["point"] if run.attrs["reduction"] == "mean" else 1)
-    epochs = run["epoch"].to_numpy()
-    times = rate * (epochs - epochs[0])
-    targets, mean = run["y"].to_numpy(), run["mu"].transpose("member", "epoch", "point")
+    times = rate * (run.epoch.to_numpy() - run.epoch.to_numpy()[0])
     predicted = [
         average_network.linear_response((kernel + kernel.T) / 2, y, start, times)["mu"]
         for kernel, y, start in zip(kernels, targets, mean.to_numpy()[:, 0], strict=True)

@@ -2,116 +2,112 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import Annotated
 
-from kbe import checks
+import numpy as np
+
+from kbe.checks import NonNegative, Positive, Real, Samples, Shaped, Share, checked
 
 STAGES = ("start", "fall", "plateau")
 
+Losses = Annotated[np.ndarray, Shaped("members epochs", finite=False)]
 
-def time_to_learn(error: np.ndarray, epochs: np.ndarray, level: float = 0.5) -> np.ndarray:
-    """The first epoch at which an error has fallen below a share of its start.
+
+@checked
+def time_to_learn(
+    error: Samples,
+    epochs: Annotated[np.ndarray, Shaped("epochs", increasing=True)],
+    level: Annotated[float, Real(above=0, below=1)] = 0.5,
+    *,
+    start: Positive | None = None,
+    interpolate: bool = True,
+    axis: int = -1,
+) -> np.ndarray:
+    """The first epoch at which an error has fallen below a share of its start; infinite where it never does.
+
+    An array with labels keeps them in `error.reduce(time_to_learn, "epoch", epochs=...)`.
 
     Parameters
     ----------
-    error : array, shape (..., epoch, clusters)
-        Errors of either sign, the start of training first; their sizes count.
-    epochs : array, shape (epoch,)
-        The recorded epochs, increasing; between two of them the error is taken as linear in the epoch.
-    level : float
-        The share, between 0 and 1.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., clusters)
-        Epochs; infinite where it never falls so far, or where there is no error at the start.
+    error
+        Errors of either sign; their sizes count.
+    epochs
+        The epochs at which they are recorded.
+    level
+        The share.
+    start
+        The error of which the level is a share, such as that of a guess. None takes the first one recorded; where
+        that is 0 there is nothing to learn, and the time is infinite.
+    interpolate
+        Take the error as linear in the epoch between two recorded ones; else the time is the first recorded one.
+    axis
+        That of the epochs.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit or the level is out of range.
+        If the error has another number of epochs.
     """
-    size = np.abs(checks.array("error", error, finite=False))
-    epochs = checks.array("epochs", epochs, 1)
-    checks.number("level", level, above=0, high=1 - 1e-9)
-    if size.ndim < 2 or size.shape[-2] != len(epochs) or (np.diff(epochs) <= 0).any():
-        raise ValueError(f"error has shape {size.shape}: it must be (..., {len(epochs)}, clusters), epochs increasing.")
-    wanted = level * size[..., :1, :]
+    size = np.abs(np.moveaxis(error, axis, -1))
+    if size.shape[-1] != len(epochs):
+        raise ValueError(f"error has shape {error.shape}: it must have {len(epochs)} epochs along axis {axis}.")
+    wanted = level * (size[..., :1] if start is None else start)
     below = size < wanted
-    after = below.argmax(-2)[..., None, :]
-    before = np.maximum(after - 1, 0)
-    high, low = np.take_along_axis(size, before, -2), np.take_along_axis(size, after, -2)
+    after = below.argmax(-1)[..., None]
+    before = np.maximum(after - 1, 0) if interpolate else after
+    high, low = np.take_along_axis(size, before, -1), np.take_along_axis(size, after, -1)
     part = np.divide(high - wanted, high - low, out=np.ones_like(high), where=high > low)
     reached = epochs[before] + part * (epochs[after] - epochs[before])
-    return np.where(below.any(-2), reached[..., 0, :], np.inf)
+    return np.where(below.any(-1), reached[..., 0], np.inf)
 
 
-def stages(loss: ArrayLike, begins: float = 0.1, ends: float = 0.9) -> np.ndarray:
+@checked
+def stages(
+    loss: Annotated[np.ndarray, Shaped("epochs", finite=False)], begins: NonNegative = 0.1, ends: Share = 0.9
+) -> np.ndarray:
     """Which stage of training each recorded epoch belongs to.
 
     Parameters
     ----------
-    loss : array, shape (epochs,)
-        The loss in the order of training, the first value being the start; what is not finite has not fallen.
-    begins, ends : float
+    loss
+        In the order of training, the first value being the start; what is not finite has not fallen.
+    begins, ends
         The shares of the whole fall, from the first to the lowest loss, between which the loss falls fast.
 
     Returns
     -------
-    numpy.ndarray of str, shape (epochs,)
+    numpy.ndarray of str
         "start" until the first share is reached, "fall" until the second is, "plateau" from then on.
 
     Raises
     ------
     ValueError
-        If the first loss is not finite or the shares are not in order within 0 and 1.
+        If the first loss is not finite or `begins` not less than `ends`.
     """
-    values = checks.array("loss", loss, 1, finite=False)
-    if not np.isfinite(values[0]):
-        raise ValueError(f"loss starts at {values[0]}: its first value must be finite.")
-    values = np.where(np.isfinite(values), values, values[0])
-    checks.number("ends", ends, high=1, above=checks.number("begins", begins, 0))
-    fallen = np.maximum.accumulate(values[0] - values)
+    if not np.isfinite(loss[0]):
+        raise ValueError(f"loss starts at {loss[0]}: its first value must be finite.")
+    if begins >= ends:
+        raise ValueError(f"begins is {begins} and ends {ends}: begins must be the smaller.")
+    fallen = np.maximum.accumulate(loss[0] - np.where(np.isfinite(loss), loss, loss[0]))
     share = fallen / fallen[-1] if fallen[-1] > 0 else np.zeros_like(fallen)
     return np.select([share < begins, share < ends], STAGES[:2], STAGES[2])
 
 
-def at_losses(loss: ArrayLike, values: ArrayLike, levels: ArrayLike) -> np.ndarray:
+@checked
+def at_losses(loss: Losses, values: Losses, levels: Annotated[np.ndarray, Shaped("levels", above=0)]) -> np.ndarray:
     """A quantity at the moment at which the loss first reaches given levels, so that equally trained networks compare.
 
-    Between two recorded epochs it is taken on the straight line over the logarithm of the loss.
-
-    Parameters
-    ----------
-    loss : array, shape (members, epochs)
-        The loss of each member, positive.
-    values : array, shape (members, epochs)
-        The quantity.
-    levels : array, shape (levels,)
-        The levels, positive.
+    Between two recorded epochs it is taken on the straight line over the logarithm of the loss, which must be positive.
 
     Returns
     -------
     numpy.ndarray, shape (members, levels)
-        The values; NaN for a level that is not reached, or reached before the second epoch.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a level is not positive.
+        The `values`; NaN for a level that is not reached, or reached before the second epoch.
     """
-    losses, kept = checks.array("loss", loss, 2, finite=False), checks.array("values", values, 2, finite=False)
-    checks.same_shape(loss=losses, values=kept)
-    wanted = checks.array("levels", levels, 1)
-    if (wanted <= 0).any():
-        raise ValueError(f"levels is {checks.shown(levels)}: every level must be positive.")
-    result = np.full((len(losses), len(wanted)), np.nan)
-    for member, row in enumerate(losses):
-        for k, level in enumerate(wanted):
-            after = int(np.argmax(row <= level))
-            if after and row[after] <= level:
-                steep = np.log(row[after - 1] / np.maximum(row[after], np.finfo(float).tiny))
-                share = np.log(row[after - 1] / level) / steep
-                result[member, k] = (1 - share) * kept[member, after - 1] + share * kept[member, after]
-    return result
+    after = (loss[:, None] <= levels[:, None]).argmax(-1)  # 0 where it is never reached, too
+    before, member = np.maximum(after - 1, 0), np.arange(len(loss))[:, None]
+    high, low = loss[member, before], np.maximum(loss[member, after], np.finfo(float).tiny)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.log(high / levels) / np.log(high / low)
+        found = (1 - share) * values[member, before] + share * values[member, after]
+    return np.where(after > 0, found, np.nan)

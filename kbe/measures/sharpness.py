@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import grad, jacrev
 
-from kbe import checks, losses
+from kbe import losses
+from kbe.checks import Array, Shaped, checked
 from kbe.response.functional import PureNetwork
 
 
+@checked
 def sharpness(
     module: nn.Module,
-    parameters: ArrayLike,
-    x: ArrayLike,
-    y: ArrayLike,
+    parameters: Annotated[np.ndarray, Shaped("members parameters", finite=False)],
+    x: Array,
+    y: Annotated[np.ndarray, Shaped("members points")],
     loss: Callable = losses.gaussian_nll,
     *,
-    reduction: str = "mean",
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> np.ndarray:
-    r"""The largest curvature of the training loss, Eq. (8) by default, in the weights.
+    r"""The largest curvature of the training loss, by default that of equation 8, in the weights.
 
     .. math:: \lambda_{\max}\big( \partial^2 L / \partial w^2 \big)
 
@@ -32,17 +34,15 @@ def sharpness(
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         The architecture; its own weights do not matter.
-    parameters : array, shape (members, parameters)
+    parameters
         A flat weight vector for each member, in the order of `module.parameters()`.
-    x : array, shape (members, n, ...)
-        The members' inputs.
-    y : array, shape (members, n)
-        Their targets.
-    loss : callable
+    x, y
+        Each member's inputs, shape (members, points, ...), and their targets.
+    loss
         A function of output and target, one value a point, as for `ensemble.train`.
-    reduction : {"mean", "sum"}
+    reduction
         How the loss is taken over the points.
 
     Returns
@@ -53,15 +53,15 @@ def sharpness(
     Raises
     ------
     ValueError
-        If the shapes do not fit or the reduction is unknown.
+        If `y` has not a target for each input.
     """
     network = PureNetwork(module)
     weights = network.stack("parameters", parameters)
     inputs = network.inputs("x", x, len(weights), own=True)
-    targets = torch.as_tensor(checks.array("y", y, 2)).to(weights)
+    targets = torch.as_tensor(y).to(weights)
     if targets.shape != inputs.shape[:2]:
         raise ValueError(f"y has shape {tuple(targets.shape)}: it must be {tuple(inputs.shape[:2])}, as x has points.")
-    reduce = torch.mean if checks.choice("reduction", reduction, ("mean", "sum")) == "mean" else torch.sum
+    reduce = getattr(torch, reduction)
 
     def total(w: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return reduce(loss(network.outputs(w, x), y))

@@ -3,58 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe import checks
+from kbe.checks import Count, Seed, TwoHeads, Whole, checked, shown
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
 from kbe.training import ensemble
 
 
-def variances(run: xr.Dataset) -> xr.Dataset:
+@checked
+def variances(run: TwoHeads) -> xr.Dataset:
     r"""The two variances of section III.B and their gap.
 
     .. math:: V = \langle (y_i - \mu_i)^2 \rangle, \qquad V^* = \langle \sigma_i^2 \rangle, \qquad |V - V^*|
-
-    Parameters
-    ----------
-    run : xarray.Dataset
-        `mu`, `sigma` (member, epoch, point) and `y` (member, point), as `ensemble.train` returns.
 
     Returns
     -------
     xarray.Dataset
         `squared_error` (V), `predicted` (V*) and `gap`, each (member, epoch), NaN where an output
         is not finite, and `onset` (member) if the run has it.
-
-    Raises
-    ------
-    ValueError
-        If the run lacks one of the variables.
     """
-    _require(run, "mu", "sigma", "y")
     squared_error = ((run.y - run.mu) ** 2).mean("point", skipna=False)
     predicted = (run.sigma**2).mean("point", skipna=False)
-    finite = np.isfinite(squared_error) & np.isfinite(predicted)
-    result = xr.Dataset(
-        {"squared_error": squared_error.where(finite), "predicted": predicted.where(finite)}, attrs=run.attrs
-    )
-    result["gap"] = abs(result.squared_error - result.predicted)
+    both = xr.Dataset({"squared_error": squared_error, "predicted": predicted}, attrs=run.attrs)
+    both = both.where(np.isfinite(squared_error) & np.isfinite(predicted))
+    result = both.assign(gap=abs(both.squared_error - both.predicted))
     return result.assign(onset=run.onset) if "onset" in run else result
 
 
+def _increasing(name: str, value: Any, sizes: dict[str, Any]) -> list[int]:
+    """Whole numbers that increase, as a check of an argument."""
+    found = [Whole(1)(name, one, sizes) for one in np.atleast_1d(value)]
+    if not found or (np.diff(found) <= 0).any():
+        raise ValueError(f"{name} is {shown(value)}: it must be whole numbers that increase.")
+    return found
+
+
+@checked
 def over_sizes(
-    sizes: Sequence[int],
+    sizes: Annotated[Sequence[int], _increasing],
     measure: Callable[[xr.Dataset], xr.Dataset] = variances,
     *,
-    members: int = 100,
-    bits: int = 8,
+    members: Count = 100,
+    bits: Count = 8,
     repeat: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
     network: Callable = VarianceNetwork,
     progress: bool = False,
     **settings: Any,
@@ -63,38 +60,30 @@ def over_sizes(
 
     Parameters
     ----------
-    sizes : sequence of int
-        N, the points of a data set, increasing.
-    measure : callable
+    sizes
+        N, the points of a data set.
+    measure
         From a run to the Dataset to keep; a run itself would fill the memory.
-    members : int
+    members
         Networks for each size.
-    bits : int
+    bits
         b, the length of an input.
-    repeat : bool
+    repeat
         Whether an input may be drawn more than once.
-    seed : int
+    seed
         Start of all random draws, data and weights.
-    network : callable
+    network
         Makes a member's network.
-    progress : bool
+    progress
         Show a progress bar over the sizes on stderr.
-    **settings : int, float or str
+    **settings
         Further arguments of `ensemble.train`.
 
     Returns
     -------
     xarray.Dataset
         The measurements along a new first dimension `points`.
-
-    Raises
-    ------
-    ValueError
-        If a size is out of range, or the sizes do not increase.
     """
-    wanted = checks.array("sizes", sizes, 1)
-    if (np.diff(wanted) <= 0).any():
-        raise ValueError(f"sizes is {checks.shown(sizes)}: it must increase.")
     data = [encoding.random_encoding(n, bits, members, repeat=repeat, seed=seed) for n in sizes]
     rows = [
         measure(ensemble.train(network, one, seed=seed, **settings))
@@ -104,9 +93,3 @@ def over_sizes(
     attributes = {k: v for k, v in rows[0].attrs.items() if all(row.attrs.get(k) == v for row in rows)}
     result = xr.concat(rows, xr.DataArray(np.array(sizes), dims="points", name="points"), combine_attrs="drop")
     return result.assign_attrs(attributes)
-
-
-def _require(run: xr.Dataset, *names: str) -> None:
-    missing = [name for name in names if not isinstance(run, xr.Dataset) or name not in run]
-    if missing:
-        raise ValueError(f"run lacks {', '.join(missing)}: it must be what ensemble.train returns for two heads.")

@@ -1,4 +1,4 @@
-"""Plasticity: training goes on from given weights, times and speeds by hand and against the response (equation 4)."""
+"""Plasticity: training goes on from given weights, speeds by hand and against the response (equation 4)."""
 
 from __future__ import annotations
 
@@ -62,15 +62,6 @@ def made_of(errors: list[list[float]], epochs: list[int]) -> xr.Dataset:
     return xr.Dataset(
         {"mu": mu, "y": (("member", "point"), y), "onset": ("member", onset)}, attrs={"learning_rate": 0.5}
     )
-
-
-def test_the_time_to_learn_by_hand():
-    found = plasticity.time_to_learn(made_of([[0.3, 0.2, 0.1], [0.3, 0.3, 0.2], [0.1, 0.5, 0.5]], [0, 7, 20]))
-    assert found.values.tolist() == [20, np.inf, 0]
-    with pytest.raises(ValueError, match="error"):
-        plasticity.time_to_learn(made_of([[1.0]], [0]), 0)
-    with pytest.raises(ValueError, match="mu or y"):
-        plasticity.time_to_learn(xr.Dataset())
 
 
 def test_eq4_the_first_speed_is_that_of_the_response(run):

@@ -1,4 +1,4 @@
-"""Clusters of points: what is drawn is what was asked for; times on cases known by hand."""
+"""Clusters of points: what is drawn is what was asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbe.data import clusters, encoding
-from kbe.measures import progress
 
 COUNTS = [1, 1, 4, 4, 0]
 
@@ -49,18 +48,6 @@ def test_allotted_points_add_up_and_no_share_is_off_by_a_whole_point(shares, poi
     assert (np.abs(allotted - points * np.array(shares) / sum(shares)) < 1).all()
 
 
-def test_the_time_to_learn_an_exponential_is_the_logarithm_over_its_rate():
-    epochs, rates = np.arange(2001.0), np.array([0.01, 0.002])
-    error = -3 * np.exp(-epochs[:, None] * rates)  # of either sign
-    np.testing.assert_allclose(progress.time_to_learn(error, epochs), np.log(2) / rates, rtol=1e-4)
-    np.testing.assert_allclose(progress.time_to_learn(error[None], epochs, 0.1)[0], np.log(10) / rates, rtol=1e-4)
-
-
-def test_what_is_never_learnt_takes_for_ever():
-    error = np.array([[1.0, 0.0, 1.0], [0.6, 0.0, np.nan]])
-    assert np.isinf(progress.time_to_learn(error, np.array([0, 1]))).all()
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -75,8 +62,6 @@ def test_what_is_never_learnt_takes_for_ever():
         (lambda: clusters.draw([1], radius=9, separation=19), "radius"),
         (lambda: clusters.allot([-1, 2], 3), "shares"),
         (lambda: clusters.allot([0, 0], 3), "shares"),
-        (lambda: progress.time_to_learn(np.ones((3, 2)), [0, 1]), "error"),
-        (lambda: progress.time_to_learn(np.ones((2, 2)), [0, 1], 1.5), "level"),
     ],
 )
 def test_bad_input_is_named(call, named):

@@ -22,7 +22,7 @@ def test_eq13_with_a_growing_kernel_is_that_of_a_constant_one_in_its_own_time():
     for t in range(len(epochs) - 1):
         error[t + 1] = error[t] * np.exp(-step * strength[t] * share)
     tau = step * minor_modes.rescaled_time(strength, epochs)
-    told = np.interp(progress.time_to_learn(error, epochs), epochs, tau)
+    told = np.interp(progress.time_to_learn(error, epochs, axis=0), epochs, tau)
     np.testing.assert_allclose(told, np.log(2) / share, rtol=2e-3)
 
 

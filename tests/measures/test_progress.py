@@ -1,15 +1,38 @@
-"""Stages of training, equal losses, and rank correlations with controls."""
+"""How far a training has come: stages, quantities at equal loss, and times to learn on cases known by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
+import xarray as xr
 
-from kbe import statistics
 from kbe.measures import progress
+
+RATES = np.array([0.01, 0.002])
+EPOCHS = np.arange(2001)
+DECAY = -3 * np.exp(-EPOCHS * RATES[:, None])  # of either sign
+
+
+def test_the_time_to_learn_an_exponential_is_the_logarithm_over_its_rate():
+    np.testing.assert_allclose(progress.time_to_learn(DECAY, EPOCHS), np.log(2) / RATES, rtol=1e-4)
+    found = progress.time_to_learn(DECAY.T[None], EPOCHS, 0.1, axis=-2)
+    np.testing.assert_allclose(found, [np.log(10) / RATES], rtol=1e-4)
+
+
+def test_the_time_to_learn_may_be_that_of_another_start_or_a_recorded_epoch():
+    found = progress.time_to_learn(DECAY, EPOCHS, start=4)
+    np.testing.assert_allclose(found, np.log(3 / 2) / RATES, rtol=1e-4)
+    labelled = xr.DataArray(
+        [[0.3, 0.2, 0.1], [0.3, 0.3, 0.2], [0.1, 0.5, 0.5]], dims=("member", "epoch"), coords={"member": [5, 6, 7]}
+    )
+    found = labelled.reduce(progress.time_to_learn, "epoch", epochs=[0, 7, 20], start=0.25, interpolate=False)
+    assert found.values.tolist() == [20, np.inf, 0] and found.member.values.tolist() == [5, 6, 7]
+    assert progress.time_to_learn(labelled, [0, 7, 20], start=0.25).tolist() == [16.75, np.inf, 0]
+
+
+def test_what_is_never_learnt_takes_for_ever():
+    error = [[1.0, 0.6], [0.0, 0.0], [1.0, np.nan]]
+    assert np.isinf(progress.time_to_learn(error, [0, 1])).all()
 
 
 def test_stages_by_hand():
@@ -21,56 +44,30 @@ def test_stages_by_hand():
     assert list(progress.stages([1.0, 1.5, 0.0], 0.25, 0.5)) == ["start", "start", "plateau"]
 
 
-@pytest.mark.parametrize("arguments", [([np.nan],), ([1.0], 0.9, 0.1), ([1.0], -0.1), ([1.0], 0.1, 1.5)])
-def test_bad_stages_are_refused(arguments):
-    with pytest.raises(ValueError):
-        progress.stages(*arguments)
-
-
 def test_a_quantity_at_equal_loss_by_hand():
-    loss = np.array([[1.0, 0.5, 0.125], [1.0, 0.9, 0.8]])
-    values = np.array([[0.0, 10, 20], [1.0, 2, 3]])
+    loss = np.array([[1.0, 0.5, 0.125], [1.0, 0.9, 0.8], [1.0, np.nan, 0.25]])
+    values = np.array([[0.0, 10, 20], [1.0, 2, 3], [1.0, 2, 3]])
     found = progress.at_losses(loss, values, [0.5, 0.25, 0.125, 0.01])
     np.testing.assert_allclose(found[0], [10, 15, 20, np.nan])  # a quarter is half way on the logarithm
-    assert np.isnan(found[1]).all()
+    assert np.isnan(found[1:]).all()
     assert np.isnan(progress.at_losses(loss, values, [2.0])).all()  # reached from the start: no way there was seen
-    with pytest.raises(ValueError, match="level"):
-        progress.at_losses(loss, values, [0.0])
-    with pytest.raises(ValueError, match="loss"):
-        progress.at_losses(loss, values[:1], [0.5])
 
 
-def test_without_a_control_it_is_spearmans():
-    first, second = np.random.default_rng(1).random((2, 40))
-    second += first
-    expected = stats.spearmanr(first, second).statistic
-    assert statistics.partial_rank_correlation(first, second) == pytest.approx(expected)
-
-
-def test_a_common_cause_is_taken_off_and_a_direct_one_stays():
-    generator = np.random.default_rng(2)
-    cause, noise, other = generator.standard_normal((3, 2000))
-    first = cause + noise
-    assert statistics.partial_rank_correlation(first, cause + other) > 0.4
-    assert abs(statistics.partial_rank_correlation(first, cause + other, cause)) < 0.06
-    assert statistics.partial_rank_correlation(first, noise + other, cause) > 0.5
-
-
-def test_the_partial_correlation_follows_the_formula_for_one_control():
-    a, b, c = np.random.default_rng(3).random((3, 25))
-    b, c = b + a, c + a
-    ab, ac, bc = (stats.spearmanr(*pair).statistic for pair in ((a, b), (a, c), (b, c)))
-    expected = (ab - ac * bc) / np.sqrt((1 - ac**2) * (1 - bc**2))
-    assert statistics.partial_rank_correlation(a, b, c) == pytest.approx(expected)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, np.nan, np.inf]), min_size=1, max_size=8))
-def test_any_members_give_a_correlation_or_nan(values):
-    found = statistics.partial_rank_correlation(values, values)
-    assert np.isnan(found) or found == pytest.approx(1)
-
-
-def test_bad_shapes_are_refused():
-    with pytest.raises(ValueError, match="same"):
-        statistics.partial_rank_correlation([1.0, 2], [1.0, 2, 3])
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: progress.time_to_learn(np.ones((2, 3)), [0, 1]), "error"),
+        (lambda: progress.time_to_learn(np.ones((2, 2)), [0, 1], 1.5), "level"),
+        (lambda: progress.time_to_learn(np.ones((2, 2)), [1, 0]), "epochs"),
+        (lambda: progress.time_to_learn(np.ones((2, 2)), [0, 1], start=0), "start"),
+        (lambda: progress.stages([np.nan]), "loss"),
+        (lambda: progress.stages([1.0], 0.9, 0.1), "begins"),
+        (lambda: progress.stages([1.0], -0.1), "begins"),
+        (lambda: progress.stages([1.0], 0.1, 1.5), "ends"),
+        (lambda: progress.at_losses(np.ones((1, 2)), np.ones((1, 2)), [0.0]), "levels"),
+        (lambda: progress.at_losses(np.ones((2, 2)), np.ones((1, 2)), [0.5]), "values"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(call, word):
+    with pytest.raises(ValueError, match=f"^{word}"):
+        call()

@@ -1,4 +1,4 @@
-"""Trajectories: the gradient field, the alignment with it, and the count back from the onset."""
+"""Trajectories: the gradient field, the alignment with it, and the points that jump first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kbe import losses
 from kbe.data import encoding
-from kbe.measures import onsets, trajectories
+from kbe.measures import trajectories
 from kbe.networks import VarianceNetwork
 from kbe.training import ensemble
 
@@ -84,19 +84,6 @@ def test_alignment_of_small_steps_of_two_free_outputs_is_one():
     np.testing.assert_allclose(trajectories.alignment(run), 1, atol=1e-6)
 
 
-def test_before_onset_counts_back_from_each_member():
-    epochs = np.arange(6.0)
-    run = made(np.stack([epochs, epochs + 10])[..., None], np.ones((2, 6, 1)), [3, 5])
-    back = onsets.lagged(run, [2, 0])
-    np.testing.assert_array_equal(back.mu.transpose("member", "lag", "point")[..., 0], [[1, 3], [13, 15]])
-
-
-def test_before_onset_leaves_nan_without_onset_or_record():
-    run = made(np.zeros((2, 3, 1)), np.ones((2, 3, 1)), [np.inf, 9])
-    assert np.isnan(onsets.lagged(run, [1]).mu).all()
-    assert np.isnan(onsets.lagged(made(np.zeros((1, 3, 1)), np.ones((1, 3, 1)), [1]), [2]).mu).all()
-
-
 def test_first_to_jump_finds_the_point_that_jumped_in_mean_or_deviation():
     mu = [[[0.5, 0.5, 0.5], [0.5, 0.9, 0.5]]]
     sigma = [[[0.5, 0.5, 0.5], [0.5, 0.5, np.nan]]]
@@ -119,9 +106,10 @@ def test_field_refuses_deviations_that_are_not_positive(bad):
 
 def test_runs_that_lack_something_are_refused():
     run = made(np.zeros((1, 2, 1)), np.ones((1, 2, 1)), [1])
-    with pytest.raises(ValueError, match="sigma"):
-        trajectories.paths(run.drop_vars("sigma"))
-    with pytest.raises(ValueError, match="onset"):
-        onsets.lagged(run.drop_vars("onset"), [1])
+    for function in (trajectories.paths, trajectories.alignment):
+        with pytest.raises(ValueError, match="run lacks sigma"):
+            function(run.drop_vars("sigma"))
+    with pytest.raises(ValueError, match="run lacks onset"):
+        trajectories.first_to_jump(run.drop_vars("onset"))
     with pytest.raises(ValueError, match="jump"):
-        trajectories.first_to_jump(run.assign_attrs({}).drop_attrs())
+        trajectories.first_to_jump(run.drop_attrs())

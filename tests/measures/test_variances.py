@@ -1,4 +1,4 @@
-"""The two variances of section III.B and the onset of the instability."""
+"""The two variances of section III.B, of one ensemble and over sizes of the data set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from kbe.data.encoding import random_encoding
 from kbe.losses import squared_error
-from kbe.measures.onsets import fraction_unstable, median_onset, unstable
 from kbe.measures.variances import over_sizes, variances
 from kbe.networks import AverageNetwork, VarianceNetwork
 from kbe.training import ensemble
@@ -25,13 +23,6 @@ SMALL = functools.partial(VarianceNetwork, bits=4, layers=1)
 def run_of(mu, sigma, y) -> xr.Dataset:
     dims = ("member", "epoch", "point")
     return xr.Dataset({"mu": (dims, mu), "sigma": (dims, sigma), "y": (("member", "point"), y)}, attrs={"jump": 0.25})
-
-
-def onsets(*values: float) -> xr.DataArray:
-    return xr.DataArray(np.array(values, float), dims="member")
-
-
-# --- V and V*
 
 
 def test_variances_by_hand():
@@ -74,55 +65,6 @@ def test_before_training_eq8_minimum_is_not_reached_and_the_gap_closes():
     assert gap[1] < 0.1 * gap[0]
 
 
-# --- onset
-
-
-def test_unstable_from_the_onset_on():
-    fallen = unstable(onsets(3, 7, np.inf), [0, 2, 3, 6.5, 7, 1e9])
-    assert fallen.dims == ("member", "epoch")
-    assert fallen.sum("member").values.tolist() == [0, 0, 1, 1, 2, 2]
-
-
-@pytest.mark.parametrize(
-    ("count", "members", "confidence"), [(0, 10, 0.95), (3, 10, 0.95), (10, 10, 0.9), (37, 100, 0.99)]
-)
-def test_interval_is_wilsons(count, members, confidence):
-    found = fraction_unstable(onsets(*[1.0] * count, *[np.inf] * (members - count)), [5], confidence).isel(epoch=0)
-    expected = stats.binomtest(count, members).proportion_ci(confidence, method="wilson")
-    assert found.fraction.item() == count / members
-    np.testing.assert_allclose([found.low.item(), found.high.item()], [expected.low, expected.high], atol=1e-12)
-    assert 0 <= found.low.item() <= found.high.item() <= 1
-
-
-@FEW
-@given(st.lists(st.one_of(st.integers(1, 50), st.just(np.inf)), min_size=1, max_size=30))
-def test_the_fraction_never_falls_and_is_half_at_the_median(values):
-    onset = onsets(*values)
-    found = fraction_unstable(onset, range(60)).fraction
-    assert (found.diff("epoch") >= 0).all()
-    middle = median_onset(onset).item()
-    if np.isfinite(middle):
-        assert found.sel(epoch=middle) >= 0.5
-        assert found.sel(epoch=middle - 1) < 0.5
-    else:
-        assert np.isinf(values).sum() > len(values) / 2
-
-
-def test_further_dimensions_stay():
-    onset = xr.DataArray([[1.0, np.inf, 2.0], [np.inf, np.inf, 4.0]], dims=("points", "member"))
-    assert median_onset(onset).values.tolist() == [2.0, np.inf]
-    assert fraction_unstable(onset, [3, 4]).fraction.values.tolist() == [[2 / 3, 2 / 3], [0, 1 / 3]]
-
-
-def test_one_point_alone_is_unstable_and_early():
-    run = ensemble.train(VarianceNetwork, random_encoding(1, 8, 24), epochs=60, record=[60])
-    assert np.isfinite(run.onset).mean() > 0.8
-    assert 5 < median_onset(run.onset) < 40
-
-
-# --- sizes
-
-
 def test_sizes_are_the_ensembles_one_by_one():
     found = over_sizes([2, 5], members=3, bits=4, seed=6, network=SMALL, epochs=7, record=[0, 7])
     assert found.gap.dims == ("points", "member", "epoch")
@@ -147,26 +89,6 @@ def test_sizes_keep_any_measurement():
 def test_sizes_that_cannot_be_are_refused(bad):
     with pytest.raises(ValueError, match=r"sizes|points"):
         over_sizes(bad, members=1, bits=4, network=SMALL, epochs=0)
-
-
-@FEW
-@given(bad=st.one_of(st.floats(max_value=0), st.floats(min_value=1), st.sampled_from([None, "a", True])))
-def test_a_confidence_that_cannot_be_is_refused(bad):
-    with pytest.raises(ValueError, match="confidence"):
-        fraction_unstable(onsets(1.0), [1], bad)
-
-
-@pytest.mark.parametrize("epochs", ["a", [[1]], [np.nan], []])
-def test_epochs_that_cannot_be_are_refused(epochs):
-    with pytest.raises(ValueError, match="epochs"):
-        unstable(onsets(1.0), epochs)
-
-
-@pytest.mark.parametrize("bad", [3.0, np.ones(3), xr.DataArray([1.0], dims="time")])
-def test_what_is_no_onset_is_refused(bad):
-    for function in (lambda onset: unstable(onset, [1]), lambda onset: fraction_unstable(onset, [1]), median_onset):
-        with pytest.raises(ValueError, match="onset has no dimension 'member'"):
-            function(bad)
 
 
 @pytest.mark.parametrize("run", [None, 5, "mu sigma y", {}])
