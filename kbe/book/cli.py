@@ -135,7 +135,7 @@ def _notebooks(given: argparse.Namespace) -> None:
 
     planned = executions.plan()
     chosen = _executed(executions.named(planned, given.pages))
-    storing.store(chosen, given.accept)
+    storing.store_outputs(chosen, given.accept)
 
 
 def _draft(given: argparse.Namespace) -> None:

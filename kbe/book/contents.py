@@ -94,7 +94,7 @@ def text(page: str | Path) -> str:
         raise ValueError(f"{page} cannot be read: it must be text in UTF-8.") from error
 
 
-def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
+def make_notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
     """The notebook that a page's text makes, without outputs.
 
     Parameters

@@ -282,13 +282,13 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:
-    plain = contents.notebook(page)
+    plain = contents.make_notebook(page)
     if not contents.code(plain):
         raise ValueError(f"{page} runs no code: _toc.yml must name it without .ipynb.")
     cells = [cell.source for cell in contents.code(plain) if TAG in cell.metadata.get("tags", [])]
     names = [one.name for cell in cells for one in declared_in(cell)]
     mine = {name: value for name, value in given.items() if name in names}
-    return contents.notebook(page, mine) if mine else plain
+    return contents.make_notebook(page, mine) if mine else plain
 
 
 def _code_digest(notebook: nbformat.NotebookNode) -> str:

@@ -123,7 +123,7 @@ def missing(found: Callable[[], dict[int, list[str]]]) -> list[int]:
     return [number for number in EQUATIONS if number not in present]
 
 
-def table() -> Table:
+def equation_table() -> Table:
     """The equation index, with links to the equations in the book.
 
     Returns

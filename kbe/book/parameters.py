@@ -2,7 +2,7 @@
 
 A chapter declares its parameters in one cell, each with a type and a line of explanation:
 `members: int = 100  # independent networks`. What does not fit that declaration is refused in one
-sentence, before a rerun starts and, by `checked`, in the notebook itself.
+sentence, before a rerun starts and, by `check`, in the notebook itself.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def declared(chapter: str | Path) -> list[Parameter]:
     ValueError
         If there is no such notebook, or more than one of its cells is tagged `parameters`.
     """
-    path = notebook(chapter)
+    path = find_notebook(chapter)
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         cells = ["".join(cell["source"]) for cell in cells if TAG in cell["metadata"].get("tags", [])]
@@ -107,7 +107,7 @@ def declared_in(source: str) -> list[Parameter]:
     ]
 
 
-def checked(namespace: Mapping[str, Any], **bounds: Any) -> None:
+def check(namespace: Mapping[str, Any], **bounds: Any) -> None:
     """Check a chapter's own parameters, in the cell right after the one that declares them.
 
     Parameters
@@ -152,7 +152,7 @@ def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
     ValueError
         If a name is unknown or a value does not fit its declared type.
     """
-    path = notebook(chapter)
+    path = find_notebook(chapter)
     if not isinstance(given, Mapping):
         raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
     kinds = {one.name: one.kind for one in declared(path)}
@@ -161,7 +161,7 @@ def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
         _fitting(name, value, kinds[name])
 
 
-def notebook(chapter: str | Path) -> Path:
+def find_notebook(chapter: str | Path) -> Path:
     """Find a chapter's notebook.
 
     Parameters

@@ -19,7 +19,7 @@ _NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
 _HEAD = ("Verdict", "Claim", "Place", "Measured; it holds if", "Result")
 
 
-def table(judged: Sequence[Judged]) -> Table:
+def claim_table(judged: Sequence[Judged]) -> Table:
     """The table of claims; as a cell's last expression it is also what `report` collects.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import Any
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from kbe.book.parameters import notebook, suiting
+from kbe.book.parameters import find_notebook, suiting
 from kbe.checks import shown
 
 LONGEST_NAME = 200  # characters; most file systems allow 255 bytes
@@ -46,7 +46,7 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     RuntimeError
         If a cell of the chapter failed.
     """
-    path, target = notebook(chapter), _path("output", output)
+    path, target = find_notebook(chapter), _path("output", output)
     suiting(path, parameters)
     if target.suffix != ".ipynb" or target.resolve() == path.resolve() or not target.parent.is_dir():
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
@@ -58,7 +58,7 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
         )
         os.replace(partial, target)
     except PapermillExecutionError as error:
-        if "checked(" in error.source:
+        if "parameters.check(" in error.source:
             raise ValueError(error.evalue) from None
         raise RuntimeError(f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from error
     finally:
@@ -93,7 +93,7 @@ def sweep(
     ValueError
         If a parameter is unknown, a value does not fit, or two points would have one file name.
     """
-    path, target = notebook(chapter), _path("folder", folder)
+    path, target = find_notebook(chapter), _path("folder", folder)
     if not isinstance(grid, Mapping):
         raise ValueError(f"grid is {shown(grid)}: it must be a mapping from names to lists of values.")
     for name, values in grid.items():

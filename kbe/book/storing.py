@@ -22,7 +22,7 @@ from kbe.book.tables import Table
 KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
 
 
-def store(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list[Path]:
+def store_outputs(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list[Path]:
     """Store what executions print, after saying what moved.
 
     Parameters

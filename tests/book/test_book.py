@@ -39,7 +39,7 @@ def test_the_book_has_chapters_and_no_page_of_code_is_left_out():
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_text_and_notebook_have_the_same_cells(page):
     made, kept = (
-        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells] for n in (contents.notebook(page), stored(page))
+        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells] for n in (contents.make_notebook(page), stored(page))
     )
     assert made == kept, "run `make notebooks`"
 
@@ -75,7 +75,7 @@ def test_parameters_are_declared_with_type_and_meaning_and_checked_next(page):
     lines = [line for line in cell.source.splitlines() if line.strip()]
     assert all(re.match(r"\w+: [\w\[\] |]+ = .+  # \w", line) for line in lines)
     assert len(parameters.declared(page.with_suffix(".ipynb"))) == len(lines)
-    assert cells[cells.index(cell) + 1].source.startswith("parameters.checked(")
+    assert cells[cells.index(cell) + 1].source.startswith("parameters.check(")
     assert "globals()" in cells[cells.index(cell) + 1].source
 
 

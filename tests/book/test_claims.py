@@ -24,7 +24,7 @@ def claim(name="so", **criterion) -> Claim:
 
 def storing(notebook, judged):
     """A notebook file with a table of claims, a cell that shows nothing, and a cell without outputs."""
-    shown = {"output_type": "execute_result", "data": report.table(judged)._repr_mimebundle_()}
+    shown = {"output_type": "execute_result", "data": report.claim_table(judged)._repr_mimebundle_()}
     cells = [{"outputs": [shown]}, {"outputs": []}, {}]
     notebook.write_text(json.dumps({"cells": cells}, allow_nan=False))
     return notebook
@@ -148,7 +148,7 @@ def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
 
 @pytest.mark.parametrize("name", ["grows", "onset-20", "32-bit", "a", "one-two-three", "a" * 40])
 def test_a_name_of_up_to_three_words_is_taken_and_stored(name):
-    bundle = report.table([claim(name, above=1).judge_value(2, (2, 2), 12)])._repr_mimebundle_()
+    bundle = report.claim_table([claim(name, above=1).judge_value(2, (2, 2), 12)])._repr_mimebundle_()
     assert bundle[MIME]["claims"][0]["claim"]["name"] == name
 
 
@@ -164,12 +164,12 @@ def test_a_name_of_another_form_is_refused(name):
 def test_two_claims_of_one_name_make_no_table():
     one, two, other = (claim(name, above=1).judge_value(2, (2, 2), 12) for name in ("grows", "grows", "falls"))
     with pytest.raises(ValueError, match=r"^judged has more than one claim named 'grows': each must .*\.$"):
-        report.table([one, other, two])
-    assert len(report.table([one, other]).rows) == 2
+        report.claim_table([one, other, two])
+    assert len(report.claim_table([one, other]).rows) == 2
 
 
 def test_table_keeps_bars_inside_their_cell():
-    rows = repr(report.table([Claim("grows", "|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
+    rows = repr(report.claim_table([Claim("grows", "|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
     assert r"\|V-V*\| grows." in rows
     assert len({line.replace(r"\|", "").count("|") for line in rows.splitlines()}) == 1
 
@@ -208,7 +208,7 @@ def test_bad_measurements_are_refused(interval, total, members):
     for samples in (["a"], [[1], [1, 2]]):
         with pytest.raises(ValueError, match="must"):
             claim(above=1).judge(samples)
-    for nothing in (report.table, report.verdicts):
+    for nothing in (report.claim_table, report.verdicts):
         with pytest.raises(ValueError, match="must"):
             nothing([])
 
@@ -221,7 +221,7 @@ def test_what_was_not_measured_is_stored_as_json_can_hold_it(tmp_path):
 
 @pytest.mark.parametrize("bad", [None, [], 5, ["x"]])
 def test_a_table_of_what_is_no_claim_is_refused(bad):
-    for make in (report.table, report.verdicts):
+    for make in (report.claim_table, report.verdicts):
         with pytest.raises(ValueError, match="judged is"):
             make(bad)
 

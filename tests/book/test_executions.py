@@ -167,7 +167,7 @@ def test_one_thread_is_what_is_meant_where_none_is_named(monkeypatch):
 
 def test_no_module_is_loaded_that_the_key_does_not_know():
     """By another way: what Python has loaded after a chapter's imports."""
-    code = "\n".join(cell.source for cell in contents.code(contents.notebook(ROOT / "book" / "bayes.md")))
+    code = "\n".join(cell.source for cell in contents.code(contents.make_notebook(ROOT / "book" / "bayes.md")))
     imports = "\n".join(line for line in code.splitlines() if line.startswith(("import ", "from ")))
     listing = "import sys, json; print(json.dumps([m for m in sys.modules if m.split('.')[0] == 'kbe']))"
     ran = subprocess.run([sys.executable, "-c", f"{imports}\n{listing}"], capture_output=True, text=True, check=True)

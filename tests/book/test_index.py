@@ -52,4 +52,4 @@ def test_each_equation_of_the_paper_has_a_function_a_test_and_an_explanation(fou
 
 
 def test_the_table_has_a_row_for_each_equation():
-    assert [row[0] for row in index.table().rows] == [f"({number})" for number in range(1, 25)]
+    assert [row[0] for row in index.equation_table().rows] == [f"({number})" for number in range(1, 25)]

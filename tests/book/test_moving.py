@@ -146,15 +146,15 @@ def executed(book, *measured, printed="3\n"):
 
 def test_a_flipped_verdict_is_stored_only_when_it_is_named(book, capsys):
     notebook = book / "book" / "one.ipynb"
-    assert storing.store([executed(book, judged(estimate=0.512))]) == [notebook]
-    assert storing.store([executed(book, judged(estimate=0.512))]) == []  # it is right already
+    assert storing.store_outputs([executed(book, judged(estimate=0.512))]) == [notebook]
+    assert storing.store_outputs([executed(book, judged(estimate=0.512))]) == []  # it is right already
     before = notebook.read_bytes()
     assert nbformat.reads(before.decode(), 4).metadata.kbe == {"seconds": 10}
     capsys.readouterr()
 
     flipped = executed(book, judged(estimate=-0.2, low=-0.3, high=-0.1))
     with pytest.raises(RuntimeError, match='ACCEPT="one:grows"'):
-        storing.store([flipped])
+        storing.store_outputs([flipped])
     told = capsys.readouterr().out
     assert notebook.read_bytes() == before
     assert (
@@ -164,23 +164,23 @@ def test_a_flipped_verdict_is_stored_only_when_it_is_named(book, capsys):
     assert "one.md:9: The scale grows by 0.512 in most networks." in told and "one.md:12" in told
 
     with pytest.raises(ValueError, match="ACCEPT is 'one:rises': it must name a claim that needs it, one:grows"):
-        storing.store([flipped], ["one:rises"])
-    assert storing.store([flipped], ["one:grows"]) == [notebook] and notebook.read_bytes() != before
+        storing.store_outputs([flipped], ["one:rises"])
+    assert storing.store_outputs([flipped], ["one:grows"]) == [notebook] and notebook.read_bytes() != before
 
 
 def test_accepting_one_claim_accepts_no_other(book):
     notebook = book / "book" / "one.ipynb"
-    storing.store([executed(book, judged(), judged("rises"))])
+    storing.store_outputs([executed(book, judged(), judged("rises"))])
     before = notebook.read_bytes()
     flipped = executed(book, judged(low=-1), judged("rises", low=-1))
     with pytest.raises(RuntimeError, match='ACCEPT="one:grows one:rises"'):
-        storing.store([flipped], ["one:grows"])
+        storing.store_outputs([flipped], ["one:grows"])
     assert notebook.read_bytes() == before
 
 
 def test_numbers_that_stay_in_their_interval_are_told_and_stored(book, capsys):
-    storing.store([executed(book, judged())])
+    storing.store_outputs([executed(book, judged())])
     capsys.readouterr()
-    assert storing.store([executed(book, judged(estimate=0.55), printed="4\n")])
+    assert storing.store_outputs([executed(book, judged(estimate=0.55), printed="4\n")])
     told = capsys.readouterr().out
     assert "moved within its interval" in told and "| one, cell 2 | 3 | 4 | prints otherwise |" in told

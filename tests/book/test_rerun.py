@@ -15,7 +15,7 @@ from kbe.book.rerun import rerun, sweep
 SOURCES = [
     ("from kbe import parameters", []),
     ("members: int = 100  # independent networks\nrate: float = 0.5  # step", ["parameters"]),
-    ("parameters.checked(globals(), members=(1, None))", []),
+    ("parameters.check(globals(), members=(1, None))", []),
     ("if rate == 13:\n    raise OverflowError('too much')\nprint(members * rate)", []),
 ]
 
