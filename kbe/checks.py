@@ -257,7 +257,10 @@ def checked(function: Function) -> Function:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError:  # arguments that do not fit: Python's own sentence names the function too
+            return function(*args, **kwargs)
         sizes: dict[str, Any] = {}
         for name, rule in rules().items():
             if name not in given.arguments:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from kbe import checks
 
@@ -142,19 +146,6 @@ def test_same_shape():
         checks.same_shape(a=np.ones(3), b=np.ones(4))
 
 
-def test_symmetric():
-    stack = np.array([[[1.0, 2], [2, 5]], [[0, 0], [0, 0]]])
-    np.testing.assert_array_equal(checks.symmetric("k", stack, 2), stack)
-    with pytest.raises(ValueError, match="k is not symmetric"):
-        checks.symmetric("k", [[1.0, 2], [2.1, 5]])
-    with pytest.raises(ValueError, match="must be equal"):
-        checks.symmetric("k", np.ones((2, 3)))
-    with pytest.raises(ValueError, match="must be equal"):
-        checks.symmetric("k", np.ones(3))
-    with pytest.raises(ValueError, match="3 rows and columns"):
-        checks.symmetric("k", stack, 3)
-
-
 @pytest.mark.parametrize("value", [np.zeros((4, 4)), "a\nb", object(), {"a": [1] * 99}])
 def test_what_was_given_is_shown_in_one_short_line(value):
     assert "\n" not in checks.shown(value) and len(checks.shown(value)) <= 80
@@ -175,3 +166,101 @@ def test_a_whole_number_beyond_the_floats_is_refused():
     assert checks.integer("n", 2**53, 0) == 2**53
     with pytest.raises(ValueError, match=f"from 0 to {2**53}"):
         checks.integer("n", 2**70, 0)
+
+
+@checks.checked
+def relaxed(
+    gram: checks.Gram,
+    targets: checks.Points,
+    times: checks.Times,
+    rate: checks.Positive = 0.1,
+    *others: checks.Points,
+    steps: checks.Count | None = None,
+    divide: Literal["weights", "count"] = "weights",
+    printed: bool = False,
+    statistic: Callable = np.median,
+    module: nn.Module | None = None,
+    **factors: checks.Vector,
+) -> tuple:
+    return gram, targets, times, rate, others, steps, divide, printed, factors
+
+
+GOOD = {"gram": np.eye(3), "targets": [1, 2, 3], "times": [0.0]}
+
+
+def test_arguments_arrive_as_their_types_make_them():
+    gram, targets, times, rate, others, steps, divide, printed, factors = relaxed(
+        np.eye(3), [1, 2, 3], (0, 1), 1, torch.ones(2, 3), steps=np.int8(2), printed=np.True_, width=[1, 2]
+    )
+    assert targets.dtype == times.dtype == others[0].dtype == factors["width"].dtype == np.float64
+    assert (rate, steps, divide, printed) == (1.0, 2, "weights", True) and type(rate) is float and type(steps) is int
+    assert gram.shape == (3, 3) and relaxed(np.ones((5, 3, 3)), np.ones(3), [0.0])[0].shape == (5, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"gram": np.eye(4)}, r"targets has shape \(3,\): it must be \(..., points\) with points = 4 as in gram\."),
+        ({"gram": np.ones((2, 3))}, r"gram has shape \(2, 3\): it must be \(..., points, points\) with points = 2\."),
+        ({"gram": [1.0]}, r"gram has shape \(1,\): it must be \(..., points, points\)\."),
+        ({"targets": 1.0}, r"targets has shape \(\): it must be \(..., points\)\."),
+        ({"targets": ["a"] * 3}, "targets is .*: it must be an array of real numbers"),
+        ({"targets": [1, np.nan, 3]}, "targets holds NaN or infinity"),
+        ({"times": [[0.0]]}, r"times has shape \(1, 1\): it must be \(times,\)\."),
+        ({"times": [1, -2]}, "times holds -2: every element must be at least 0"),
+        ({"rate": 0}, "rate is 0: it must be a finite number greater than 0.0?"),
+        ({"steps": 0}, "steps is 0: it must be an integer of at least 1"),
+        ({"steps": True}, "steps is True: it must be an integer"),
+        ({"divide": "half"}, "divide is 'half': it must be one of 'weights', 'count'"),
+        ({"printed": "no"}, "printed is 'no': it must be True or False"),
+        ({"statistic": 3}, "statistic is 3: it must be a function"),
+        ({"module": "m"}, "module is 'm': it must be a Module"),
+        ({"width": [[1]]}, r"width has shape \(1, 1\): it must be \(elements,\)"),
+    ],
+)
+def test_arguments_that_their_types_do_not_allow_are_refused_in_one_sentence(given, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}") as raised:
+        relaxed(**GOOD | given)
+    assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
+
+
+def test_each_of_several_arguments_is_named():
+    with pytest.raises(ValueError, match="argument 2 of others has shape"):
+        relaxed(np.eye(3), np.ones(3), [0.0], 1.0, np.ones(3), np.ones(4))
+
+
+def test_arguments_that_do_not_fit_are_an_error_as_ever():
+    @checks.checked
+    def closed(steps: int) -> None: ...
+
+    for call in (lambda: closed(steps=1, step=1), lambda: closed(), lambda: closed(1, 2)):
+        with pytest.raises(TypeError, match=r"closed\(\)"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad", "word"),
+    [
+        (checks.Shaped(above=0), [1e-300], [0.0], "greater than 0"),
+        (
+            checks.Shaped(low=0, finite=False),
+            [np.nan, np.inf],
+            [np.nan, -1.0],
+            "holds -1: every element must be at least 0",
+        ),
+        (checks.Shaped("n", increasing=True), [1, 2, 4], [1, 1], "must increase"),
+        (checks.Shaped("... n n", symmetric=True), [[1, 2], [2, 1]], [[1, 2], [2.1, 1]], "not symmetric"),
+        (checks.Shaped("a a a"), np.ones((2, 2, 2)), np.ones((2, 2, 3)), "with a = 2"),
+        (checks.Real(above=0, below=1), 0.5, 1.0, "greater than 0 and less than 1"),
+        (checks.Real(below=1), -5, 1.0, "less than 1"),
+        (checks.Real(0, 1), 1, 1.1, "from 0 to 1"),
+        (checks.Whole(high=3), -7, 4, "of at most 3"),
+        (checks.Holds("x y", "data"), xr.Dataset({"x": 0, "y": 1}), xr.Dataset({"x": 0}), "lacks y: it must be data"),
+        (checks.Holds("member", "one"), xr.DataArray([1], dims="member"), xr.DataArray([1], dims="a"), "lacks member"),
+        (checks.Holds("member", "one"), xr.DataArray([1], dims="member"), 3, "lacks member"),
+    ],
+)
+def test_what_a_type_lets_through_and_refuses(check, good, bad, word):
+    assert check("name", good, {}) is not None
+    with pytest.raises(ValueError, match=f"^name .*{word}"):
+        check("name", bad, {})

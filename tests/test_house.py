@@ -131,6 +131,34 @@ def test_a_public_name_has_a_user_outside_its_module_and_its_tests(path, name):
     assert users or name in CALLED_BY_NAME
 
 
+CHECKED = {"statistics", "data", "response", "theory", "measures", "discussion", "companions"}
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+
+
+def is_checked(function: ast.FunctionDef) -> bool:
+    return any(getattr(mark, "id", getattr(mark, "attr", "")) == "checked" for mark in function.decorator_list)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if part(path) in CHECKED], ids=named)
+def test_what_an_argument_may_be_stands_in_its_type(path):
+    """So that a body holds its equation and nothing else."""
+    open_doors = [one.name for one in functions(path) if one.name[0] != "_" and one.args.args and not is_checked(one)]
+    assert not open_doors
+    assert not re.search(r"\bchecks\.(integer|number|choice|flag|array)\(", path.read_text())
+
+
+def test_no_kernel_is_wired_into_what_takes_one():
+    """The exponential is a default, never a call: a new kernel is one function."""
+    for path in SOURCES:
+        tree = ast.parse(path.read_text())
+        calls = {getattr(node.func, "id", getattr(node.func, "attr", "")) for node in ast.walk(tree)
+                 if isinstance(node, ast.Call)}  # fmt: skip
+        assert path.stem == "kernels" or "exponential_kernel" not in calls, path
+
+
 def test_no_test_looks_at_a_private_name():
     looked_at = re.compile(r"\b(?:from kbe[\w.]* import [^\n]*\b_[a-z]\w*|[a-z_]+\._[a-z]\w+)")
     allowed = re.compile(r"pytest\._|tmp_path|sys\._")
