@@ -39,7 +39,8 @@ def test_the_book_has_chapters_and_no_page_of_code_is_left_out():
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_text_and_notebook_have_the_same_cells(page):
     made, kept = (
-        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells] for n in (contents.make_notebook(page), stored(page))
+        [(c.cell_type, c.source, dict(c.metadata)) for c in n.cells]
+        for n in (contents.make_notebook(page), stored(page))
     )
     assert made == kept, "run `make notebooks`"
 

@@ -169,7 +169,9 @@ def test_two_claims_of_one_name_make_no_table():
 
 
 def test_table_keeps_bars_inside_their_cell():
-    rows = repr(report.claim_table([Claim("grows", "|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)]))
+    rows = repr(
+        report.claim_table([Claim("grows", "|V-V*| grows.", "III.B", "|V-V*|", above=0).judge_value(1, (1, 1), 50)])
+    )
     assert r"\|V-V*\| grows." in rows
     assert len({line.replace(r"\|", "").count("|") for line in rows.splitlines()}) == 1
 
