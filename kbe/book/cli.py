@@ -13,7 +13,7 @@ from kbe.book import parameters
 if TYPE_CHECKING:
     from kbe.book.executions import Execution
 
-SMALL = {"members": 8, "epochs": 100}  # for a draft
+_SMALL = {"members": 8, "epochs": 100}  # for a draft
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,12 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None
-        The words after `python -m kbe`; None takes those of the process.
+    """Run one command, given as the words after `python -m kbe`; None takes those of the process.
 
     Returns
     -------
@@ -141,7 +136,7 @@ def _notebooks(given: argparse.Namespace) -> None:
 def _draft(given: argparse.Namespace) -> None:
     from kbe.book import building, executions
 
-    planned = _executed(executions.plan(given=SMALL))
+    planned = _executed(executions.plan(given=_SMALL))
     print(building.build(".", planned, output="_build/draft"))
 
 

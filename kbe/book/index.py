@@ -15,13 +15,13 @@ from pathlib import Path
 import kbe
 from kbe.book.tables import Table
 
-EQUATIONS = range(1, 25)
-ROOT = Path(kbe.__file__).parent.parent
+_EQUATIONS = range(1, 25)
+_ROOT = Path(kbe.__file__).parent.parent
 _MENTION = re.compile(r"Eqs?\. (\(\d+\)(?:(?:, and |, | and | or |-|–| to )\(\d+\))*)")
 _TEST = re.compile(r"eq_?(\d+(?:_(?:to|and)_(?:eq)?\d+)*)(?!\d)")
 
 
-def functions(package: Path = ROOT / "kbe") -> dict[int, list[str]]:
+def functions(package: Path = _ROOT / "kbe") -> dict[int, list[str]]:
     """The public functions and classes that are an equation: their dotted names, by equation.
 
     Their docstrings say so in the first paragraph: `Eq. (20)`, `Eq. (12), (13)` and `Eq. (9)-(11)` are understood.
@@ -35,7 +35,7 @@ def functions(package: Path = ROOT / "kbe") -> dict[int, list[str]]:
     )
 
 
-def tests(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
+def tests(folder: Path = _ROOT / "tests") -> dict[int, list[str]]:
     """The tests that name an equation, `folder/file::test`, by equation.
 
     `test_eq20_...`, `test_eq12_and_13_...` and `test_eq9_to_11_...` are understood.
@@ -49,7 +49,7 @@ def tests(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
     )
 
 
-def explained(folder: Path = ROOT / "book") -> dict[int, list[str]]:
+def explained(folder: Path = _ROOT / "book") -> dict[int, list[str]]:
     """The pages that explain an equation, those with its label, `(eq-20)=`: their titles, by equation."""
     return _collect(
         (int(number), text.partition("\n# ")[2].partition("\n")[0])
@@ -61,14 +61,14 @@ def explained(folder: Path = ROOT / "book") -> dict[int, list[str]]:
 def missing(found: Callable[[], dict[int, list[str]]]) -> list[int]:
     """The paper's equations that one of the three listings, `functions`, `tests` or `explained`, lacks."""
     present = found()
-    return [number for number in EQUATIONS if number not in present]
+    return [number for number in _EQUATIONS if number not in present]
 
 
 def equation_table() -> Table:
     """The equation index, one row an equation of the paper, with links to the equations in the book."""
     pages, code, checks = explained(), functions(), tests()
     rows = []
-    for number in EQUATIONS:
+    for number in _EQUATIONS:
         where = f"[{pages[number][0]}](#eq-{number})" if number in pages else "–"
         files = Counter(test.partition("::")[0] for test in checks.get(number, []))
         tested = ", ".join(f"`{file}` ({count})" for file, count in files.items()) or "–"

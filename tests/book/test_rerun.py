@@ -13,7 +13,7 @@ from kbe.book import claims, cli
 from kbe.book.rerun import rerun, sweep
 
 SOURCES = [
-    ("from kbe import parameters", []),
+    ("from kbe.book import parameters", []),
     ("members: int = 100  # independent networks\nrate: float = 0.5  # step", ["parameters"]),
     ("parameters.check(globals(), members=(1, None))", []),
     ("if rate == 13:\n    raise OverflowError('too much')\nprint(members * rate)", []),
