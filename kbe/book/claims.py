@@ -8,6 +8,7 @@ alone: the whole interval on the right side of the criterion, on the wrong side,
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,15 +42,13 @@ def _words(name: str, value: Any, sizes: dict[str, Any]) -> str:
 
 
 def _bound(name: str, value: Any, sizes: dict[str, Any]) -> float:
-    """A finite number, as it was written: what is stored of `above=0` is 0, not 0.0."""
-    checks.number(name, value)
-    return value
+    """A finite number; a whole one stays whole, so that what is stored of `above=0` is 0 and not 0.0."""
+    bound = checks.number(name, value)
+    return int(value) if isinstance(value, numbers.Integral) else bound
 
 
-Name = Annotated[str, _name]
-Words = Annotated[str, _words]
-Bound = Annotated[float, _bound]
-Digits = Annotated[int, Whole(1, 15)]
+_Words = Annotated[str, _words]
+_Bound = Annotated[float, _bound]
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,15 @@ class Claim:
         If there is no criterion, or nothing can meet it.
     """
 
-    name: Name
-    statement: Words
-    place: Words
-    measure: Words
-    above: Bound | None = None
-    below: Bound | None = None
+    name: Annotated[str, _name]
+    statement: _Words
+    place: _Words
+    measure: _Words
+    above: _Bound | None = None
+    below: _Bound | None = None
     members: Count = 50
     source: Literal["paper", "book"] = "paper"
-    digits: Digits | None = None
+    digits: Annotated[int, Whole(1, 15)] | None = None
     timing: bool = False
 
     def __post_init__(self) -> None:

@@ -71,25 +71,15 @@ def _moved(execution: Execution) -> list[Move]:
     return claims_moved(execution.name, before, after) + printed_moved(execution.name, stored, ran, [*before, *after])
 
 
-def _storable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The same notebook with its text outputs only, and no trace of when and where it ran."""
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    notebook.metadata.pop("kbe", None)
-    for cell in contents.without_progress(notebook).cells:
-        cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            output.get("metadata", {}).clear()
-            for mime in [mime for mime in output.get("data", {}) if not _KEPT.fullmatch(mime)]:
-                del output["data"][mime]
-    return notebook
-
-
 def _store(execution: Execution) -> Path | None:
-    """Write the page's notebook, unless it is right already."""
+    """Write the page's notebook with its text outputs only, unless it is right already."""
     path = execution.page.with_suffix(".ipynb")
-    made = execution.executed()
+    made = contents.without_progress(execution.executed())
+    for output in (output for cell in contents.code(made) for output in cell.outputs):
+        output.get("metadata", {}).clear()
+        for mime in [mime for mime in output.get("data", {}) if not _KEPT.fullmatch(mime)]:
+            del output["data"][mime]
     seconds = made.metadata.kbe.seconds
-    made = _storable(made)
     before = nbformat.read(path, 4).metadata.get("kbe", {}).get("seconds") if path.is_file() else None
     made.metadata["kbe"] = {"seconds": before if before and before / 2 < seconds < 2 * before else _coarse(seconds)}
     text = nbformat.writes(made) + "\n"
