@@ -295,7 +295,8 @@ def _rule(hint: Any) -> Callable | None:
         return plain[hint]
     if origin is Callable or hint is Callable:
         return _function
-    return functools.partial(_instance, hint) if isinstance(hint, type) and origin is None and hint is not Any else None
+    is_class = isinstance(hint, type) and origin is None and hint not in (Any, object)
+    return functools.partial(_instance, hint) if is_class else None
 
 
 def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:

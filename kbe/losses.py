@@ -1,4 +1,10 @@
-"""The losses, per data point: those of the paper (equations 8, 13 and 14), and others proposed for the same network."""
+"""The losses: those of the paper (equations 8 and 14, and that behind 13), and others proposed for the same network.
+
+Each is a function of a network's `output` (..., heads) and the `target` (...), y, and gives the loss of each point,
+(...), in nats where it is a likelihood. The first head is mu, the second sigma; a third one, where it enters, is
+explained there. Shapes that do not fit and numbers out of range are refused by a ValueError. They are called at every
+step of training, and by torch.func, so that they ask no more than that.
+"""
 
 from __future__ import annotations
 
@@ -10,57 +16,55 @@ from torch import Tensor
 from kbe import checks
 
 
+def gaussian_nll(output: Tensor, target: Tensor) -> Tensor:
+    r"""Negative log-likelihood of a Gaussian, Eq. (8).
+
+    .. math:: L_i = \log \sigma_i + \frac12 \Big(\frac{y_i - \mu_i}{\sigma_i}\Big)^2 + \frac12 \log 2\pi
+    """
+    mean, deviation = _heads(output, target, 2)
+    return deviation.log() + 0.5 * ((target - mean) / deviation) ** 2 + 0.5 * math.log(2 * math.pi)
+
+
+def gaussian_nll_misprinted(output: Tensor, target: Tensor) -> Tensor:
+    r"""Eq. (14) as printed, with sigma in the place of log sigma; for comparison.
+
+    .. math:: L_i = \sigma_i + \frac12 \Big(\frac{y_i - \mu_i}{\sigma_i}\Big)^2
+    """
+    mean, deviation = _heads(output, target, 2)
+    return deviation + 0.5 * ((target - mean) / deviation) ** 2
+
+
+def squared_error(output: Tensor, target: Tensor) -> Tensor:
+    r"""Half the squared error; its negative slope in mu is the y - mu of equation 13.
+
+    .. math:: L_i = \frac12 (y_i - \mu_i)^2
+    """
+    (mean,) = _heads(output, target, 1)
+    return 0.5 * (target - mean) ** 2
+
+
 def laplace_nll(output: Tensor, target: Tensor) -> Tensor:
     r"""Negative log-likelihood of a Laplace distribution, which section IV mentions.
 
     .. math:: L_i = \log 2 \sigma_i + \frac{|y_i - \mu_i|}{\sigma_i}
 
-    Parameters
-    ----------
-    output : Tensor, shape (..., 2)
-        Mean and scale; the standard deviation is the scale times the root of two.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    Its standard deviation is sigma times the root of two.
     """
-    mean, scale = two_heads(output, target)
+    mean, scale = _heads(output, target, 2)
     return (2 * scale).log() + (target - mean).abs() / scale
 
 
 def student_t_nll(output: Tensor, target: Tensor, degrees: float = 3.0) -> Tensor:
-    r"""Negative log-likelihood of a Student t distribution of fixed degrees of freedom.
+    r"""Negative log-likelihood of a Student t distribution of fixed degrees of freedom, of which section IV speaks.
 
     .. math:: L_i = \log \sigma_i + \tfrac12 (\nu + 1) \log [1 + (y_i - \mu_i)^2 / \nu \sigma_i^2] + C(\nu)
 
     Parameters
     ----------
-    output : Tensor, shape (..., 2)
-        Location and scale.
-    target : Tensor, shape (...)
-        y.
-    degrees : float
-        The degrees of freedom nu; by default the least whole number for which the variance is finite.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or `degrees` is not positive.
+    degrees
+        nu, greater than 0; by default the least whole number for which the variance is finite.
     """
-    mean, scale = two_heads(output, target)
+    mean, scale = _heads(output, target, 2)
     half = checks.number("degrees", degrees, above=0) / 2
     constant = 0.5 * math.log(2 * half * math.pi) + math.lgamma(half) - math.lgamma(half + 0.5)
     return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
@@ -76,28 +80,13 @@ def student_t_learned_nll(output: Tensor, target: Tensor, least: float = 2.0) ->
 
     Parameters
     ----------
-    output : Tensor, shape (..., 3)
-        Location, scale, and the share that `least` is of the degrees of freedom.
-    target : Tensor, shape (...)
-        y.
-    least : float
+    least
         nu_0, greater than 0; with the default and a sigmoid head the variance is finite.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or `least` is not positive.
     """
-    check_shapes(output, target, 3)
-    half = checks.number("least", least, above=0) / (2 * output[..., 2])
+    mean, scale, share = _heads(output, target, 3)
+    half = checks.number("least", least, above=0) / (2 * share)
     constant = 0.5 * (2 * math.pi * half).log() + half.lgamma() - (half + 0.5).lgamma()
-    location, scale = two_heads(output, target)
-    return scale.log() + (half + 0.5) * (((target - location) / scale) ** 2 / (2 * half)).log1p() + constant
+    return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
 
 
 def beta_nll(output: Tensor, target: Tensor, beta: float = 0.5) -> Tensor:
@@ -105,28 +94,15 @@ def beta_nll(output: Tensor, target: Tensor, beta: float = 0.5) -> Tensor:
 
     .. math:: \big\lfloor \sigma_i^{2 \beta} \big\rfloor L_i(\mu_i, \sigma_i)
 
+    Its gradient is not the slope of its value.
+
     Parameters
     ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-    beta : float
+    beta
         From 0, no weight, to 1, where the slope in the mean is the squared error's; the authors suggest 0.5.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point; its gradient is not the slope of its value.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or `beta` is not from 0 to 1.
     """
-    _, deviation = two_heads(output, target)
-    exponent = 2 * checks.number("beta", beta, 0, 1)
-    return deviation.detach() ** exponent * gaussian_nll(output, target)
+    unweighted = gaussian_nll(output, target)
+    return output[..., 1].detach() ** (2 * checks.number("beta", beta, 0, 1)) * unweighted
 
 
 def faithful_nll(output: Tensor, target: Tensor) -> Tensor:
@@ -134,26 +110,10 @@ def faithful_nll(output: Tensor, target: Tensor) -> Tensor:
 
     .. math:: \tfrac12 (y_i - \mu_i)^2 + L_i(\lfloor \mu_i \rfloor, \sigma_i)
 
-    No gradient flows through the brackets. The authors' stop at the shared layers is beyond a loss.
-
-    Parameters
-    ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point; its gradient is not the slope of its value.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    No gradient flows through the brackets, so that its gradient is not the slope of its value. The authors' stop at
+    the shared layers is beyond a loss.
     """
-    mean, deviation = two_heads(output, target)
+    mean, deviation = _heads(output, target, 2)
     return squared_error(output, target) + gaussian_nll(torch.stack([mean.detach(), deviation], -1), target)
 
 
@@ -164,151 +124,64 @@ def clamped_gaussian_nll(output: Tensor, target: Tensor, floor: float = 1e-6) ->
 
     Parameters
     ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-    floor : float
-        The least variance, torch's `eps`; where it holds, v is still differentiated as if it were the variance.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or `floor` is not positive.
+    floor
+        The least variance, greater than 0, torch's `eps`; where it holds, v is still differentiated as if it were
+        the variance.
     """
-    mean, deviation = two_heads(output, target)
+    mean, deviation = _heads(output, target, 2)
     least, variance = checks.number("floor", floor, above=0), deviation**2
     variance = torch.where(variance < least, variance - variance.detach() + least, variance)
     return 0.5 * (variance.log() + (target - mean) ** 2 / variance + math.log(2 * math.pi))
 
 
-def gaussian_nll(output: Tensor, target: Tensor) -> Tensor:
-    r"""Negative log-likelihood of a Gaussian, Eq. (8).
+def conjugate_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: float = 0.25) -> Tensor:
+    r"""`gaussian_nll` with a conjugate prior on every standard deviation, up to a constant of the prior.
 
-    .. math:: L_i = \log \sigma_i + \frac12 \Big(\frac{y_i - \mu_i}{\sigma_i}\Big)^2 + \frac12 \log 2\pi
+    .. math:: L_i = (1 + w) \log \sigma_i + \frac{(y_i - \mu_i)^2 + w v}{2 \sigma_i^2} + \frac12 \log 2\pi
 
-    Parameters
-    ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-    """
-    mean, deviation = two_heads(output, target)
-    return deviation.log() + 0.5 * ((target - mean) / deviation) ** 2 + 0.5 * math.log(2 * math.pi)
-
-
-def gaussian_nll_misprinted(output: Tensor, target: Tensor) -> Tensor:
-    r"""Eq. (14) as printed, with sigma where Eq. (8) gives log sigma; for comparison.
-
-    .. math:: L_i = \sigma_i + \frac12 \Big(\frac{y_i - \mu_i}{\sigma_i}\Big)^2
+    The prior, an inverse gamma distribution of the variance, counts as w observations of mean square v made
+    before. The loss is the negative logarithm of the posterior density of log sigma; it is also the variational
+    bound for an inverse gamma posterior of shape (1 + w) / 2 whose scale the network predicts.
 
     Parameters
     ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    weight
+        w, the observations for which the prior counts, at least 0; 0 is no prior.
+    variance
+        v, the prior's variance, greater than 0; by default that of a fair coin.
     """
-    mean, deviation = two_heads(output, target)
-    return deviation + 0.5 * ((target - mean) / deviation) ** 2
+    likelihood = gaussian_nll(output, target)
+    count, guess = checks.number("weight", weight, 0), checks.number("variance", variance, above=0)
+    deviation = output[..., 1]
+    return likelihood + count * (deviation.log() + 0.5 * guess / deviation**2)
 
 
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    r"""Half the squared error, the loss behind Eq. (13): its negative slope in mu is y - mu.
+def marginal_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: float = 0.25) -> Tensor:
+    r"""The same prior with sigma integrated out: a Student t of fixed scale, in which the second head has no part.
 
-    .. math:: L_i = \frac12 (y_i - \mu_i)^2
+    .. math:: L_i = \tfrac12 (1 + w) \log [1 + (y_i - \mu_i)^2 / w v] + C(w, v)
+
+    Up to a constant it is the least value of `conjugate_nll` over sigma.
 
     Parameters
     ----------
-    output : Tensor, shape (..., heads)
-        The mean is the first head; further heads do not enter.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    weight
+        w, the observations for which the prior counts, greater than 0: the degrees of freedom.
+    variance
+        v, the prior's variance, greater than 0: the square of the scale.
     """
-    check_shapes(output, target, 1)
-    return 0.5 * (target - output[..., 0]) ** 2
+    (mean,) = _heads(output, target, 1)
+    degrees, guess = checks.number("weight", weight, above=0), checks.number("variance", variance, above=0)
+    scale = torch.full_like(mean, math.sqrt(guess))
+    return student_t_nll(torch.stack([mean, scale], -1), target, degrees)
 
 
-def two_heads(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The first two heads' outputs.
-
-    Parameters
-    ----------
-    output : Tensor, shape (..., heads)
-        A network's output.
-    target : Tensor, shape (...)
-        y.
-
-    Returns
-    -------
-    tuple of Tensor, each of shape (...)
-        Location and scale.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-    """
-    check_shapes(output, target, 2)
-    return output[..., 0], output[..., 1]
-
-
-def check_shapes(output: Tensor, target: Tensor, heads: int) -> None:
-    """Refuse what is no tensor, too few heads, and targets of another shape.
-
-    Parameters
-    ----------
-    output : Tensor, shape (..., heads)
-        A network's output.
-    target : Tensor, shape (...)
-        y.
-    heads : int
-        The least number of heads.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-    """
+def _heads(output: Tensor, target: Tensor, count: int) -> list[Tensor]:
+    """The outputs of the first heads; what is no tensor, too few heads and targets of another shape are refused."""
     if not isinstance(output, Tensor) or not isinstance(target, Tensor):
         kinds = f"output is a {type(output).__name__} and target a {type(target).__name__}"
         raise ValueError(f"{kinds}: both must be torch tensors.")
-    if output.ndim == 0 or output.shape[-1] < heads or output.shape[:-1] != target.shape:
+    if output.ndim == 0 or output.shape[-1] < count or output.shape[:-1] != target.shape:
         shapes = f"output has shape {tuple(output.shape)} and target {tuple(target.shape)}"
-        raise ValueError(f"{shapes}: output must have the target's shape and then at least {heads} heads.")
+        raise ValueError(f"{shapes}: output must have the target's shape and then at least {count} heads.")
+    return [output[..., head] for head in range(count)]

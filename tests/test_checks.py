@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -180,6 +180,7 @@ def relaxed(
     printed: bool = False,
     statistic: Callable = np.median,
     module: nn.Module | None = None,
+    anything: Any = None,
     **factors: checks.Vector,
 ) -> tuple:
     return gram, targets, times, rate, others, steps, divide, printed, factors
@@ -190,7 +191,7 @@ GOOD = {"gram": np.eye(3), "targets": [1, 2, 3], "times": [0.0]}
 
 def test_arguments_arrive_as_their_types_make_them():
     gram, targets, times, rate, others, steps, divide, printed, factors = relaxed(
-        np.eye(3), [1, 2, 3], (0, 1), 1, torch.ones(2, 3), steps=np.int8(2), printed=np.True_, width=[1, 2]
+        np.eye(3), [1, 2, 3], (0, 1), 1, torch.ones(2, 3), steps=np.int8(2), printed=np.True_, anything=3, width=[1, 2]
     )
     assert targets.dtype == times.dtype == others[0].dtype == factors["width"].dtype == np.float64
     assert (rate, steps, divide, printed) == (1.0, 2, "weights", True) and type(rate) is float and type(steps) is int

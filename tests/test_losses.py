@@ -10,22 +10,26 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 from kbe.losses import (
     beta_nll,
     clamped_gaussian_nll,
+    conjugate_nll,
     faithful_nll,
     gaussian_nll,
     gaussian_nll_misprinted,
     laplace_nll,
+    marginal_nll,
     squared_error,
     student_t_learned_nll,
     student_t_nll,
 )
 
 FEW = settings(max_examples=25, deadline=None)
-SMOOTH = (gaussian_nll, gaussian_nll_misprinted, squared_error, laplace_nll, student_t_nll)
+SMOOTH = (
+    gaussian_nll, gaussian_nll_misprinted, squared_error, laplace_nll, student_t_nll, conjugate_nll, marginal_nll,
+)  # fmt: skip
 STOPPED = (beta_nll, faithful_nll, clamped_gaussian_nll)  # autograd is not to follow all of their value
 LOSSES = SMOOTH + STOPPED
 
@@ -34,6 +38,10 @@ def points(seed: int = 0, shape: tuple[int, ...] = (4, 7)) -> tuple[torch.Tensor
     generator = torch.Generator().manual_seed(seed)
     mean, deviation, target = (torch.rand(*shape, generator=generator, dtype=torch.float64) for _ in range(3))
     return torch.stack([mean, deviation + 0.05], -1), target
+
+
+def pair(error: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor([[-error, sigma]], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
 
 
 def three_heads() -> tuple[torch.Tensor, torch.Tensor]:
@@ -222,35 +230,65 @@ def test_clamped_has_a_floor_where_eq8_has_none():
     assert clamped_gaussian_nll(*on_target)[0] == pytest.approx(gaussian_nll(*on_target)[0].item())
 
 
-@pytest.mark.parametrize("loss", [gaussian_nll, laplace_nll, student_t_nll])
-def test_scale_families_have_the_same_pull_to_zero_and_the_weighted_ones_less(loss):
-    """r dL/dr + sigma dL/dsigma = 1 for each point: the sum rule behind the collapse."""
-
-    def rule(loss):
-        gradient, output, target = slopes(loss)
-        return (gradient * torch.stack([output[..., 0] - target, output[..., 1]], -1)).sum(-1), output[..., 1]
-
-    torch.testing.assert_close(rule(loss)[0], torch.ones(4, 7).double())
-    weighted, sigma = rule(functools.partial(beta_nll, beta=0.5))
-    torch.testing.assert_close(weighted, sigma)
+# --- with a prior on sigma
 
 
-NO_NUMBER = st.sampled_from([np.nan, np.inf, None, "1", True, [1.0]])
+def test_without_weight_the_prior_is_eq8():
+    output, target = points()
+    torch.testing.assert_close(conjugate_nll(output, target, weight=0), gaussian_nll(output, target))
+
+
+@pytest.mark.parametrize(("weight", "variance"), [(0.3, 0.25), (2.0, 0.04)])
+def test_the_posterior_of_log_sigma_is_likelihood_times_an_inverse_gamma_prior(weight, variance):
+    prior = stats.invgamma(weight / 2, scale=weight * variance / 2)
+    sigma = np.array([0.1, 0.3, 1.0])
+    direct = (
+        -stats.norm(0, sigma).logpdf(0.4) - prior.logpdf(sigma**2) - np.log(2 * sigma**2)
+    )  # d sigma^2 / d log sigma
+    given = [conjugate_nll(*pair(0.4, s), weight=weight, variance=variance).item() for s in sigma]
+    np.testing.assert_allclose(np.diff(given), np.diff(direct))
+
+
+@pytest.mark.parametrize("weight", [0.3, 3.0])
+def test_sigma_integrated_out_is_a_student_t_of_fixed_scale(weight):
+    prior = stats.invgamma(weight / 2, scale=weight * 0.25 / 2)
+    whole, _ = integrate.quad(lambda u: stats.norm(0, math.exp(u)).pdf(0.4) * prior.pdf(math.exp(2 * u))
+                              * 2 * math.exp(2 * u), -12, 12, limit=200)  # fmt: skip
+    output, target = pair(0.4, 123.0)
+    assert marginal_nll(output, target, weight=weight).item() == pytest.approx(-math.log(whole), rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.1, 1.0])
+def test_its_shape_is_the_least_posterior_loss_over_sigma(weight):
+    sigma = torch.linspace(0.02, 2, 40_000, dtype=torch.float64)
+    errors = (0.0, 0.2, 0.9)
+    least = [
+        conjugate_nll(torch.stack([torch.full_like(sigma, -e), sigma], -1), torch.zeros_like(sigma), weight)
+        .min().item() for e in errors
+    ]  # fmt: skip
+    marginal = [marginal_nll(*pair(e, 1.0), weight).item() for e in errors]
+    np.testing.assert_allclose(np.diff(least), np.diff(marginal), atol=1e-6)
 
 
 @FEW
 @given(
-    bad=st.one_of(
-        st.tuples(st.just((student_t_nll, "degrees")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
-        st.tuples(st.just((student_t_learned_nll, "least")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
-        st.tuples(st.just((clamped_gaussian_nll, "floor")), st.one_of(NO_NUMBER, st.floats(max_value=0))),
-        st.tuples(st.just((beta_nll, "beta")), st.one_of(NO_NUMBER, st.floats(max_value=-1e-9), st.floats(1.01))),
-    )
-)
-def test_numbers_of_a_loss_that_cannot_be_are_refused(bad):
-    (loss, name), value = bad
+    case=st.sampled_from([
+        (student_t_nll, "degrees", [0, -1]),
+        (student_t_learned_nll, "least", [0, -1]),
+        (clamped_gaussian_nll, "floor", [0, -1]),
+        (beta_nll, "beta", [-1e-9, 1.01]),
+        (conjugate_nll, "weight", [-1e-9]),
+        (conjugate_nll, "variance", [0, -1]),
+        (marginal_nll, "weight", [0, -1]),
+        (marginal_nll, "variance", [0, -1]),
+    ]),
+    data=st.data(),
+)  # fmt: skip
+def test_numbers_of_a_loss_that_cannot_be_are_refused(case, data):
+    loss, name, too_far = case
+    bad = data.draw(st.sampled_from([np.nan, np.inf, None, "1", True, [1.0], *too_far]))
     with pytest.raises(ValueError, match=f"^{name} is "):
-        loss(*three_heads(), **{name: value})
+        loss(*three_heads(), **{name: bad})
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -271,7 +309,7 @@ def test_losses_keep_the_shape_and_go_through_torch_func(loss):
 )
 def test_shapes_that_do_not_fit_are_refused(heads, shape, other):
     output, target = torch.ones(*shape, heads), torch.ones(other)
-    least = {squared_error: 1, student_t_learned_nll: 3}
+    least = {squared_error: 1, marginal_nll: 1, student_t_learned_nll: 3}
     for loss in (*LOSSES, student_t_learned_nll):
         if shape == other and heads >= least.get(loss, 2):
             assert loss(output, target).shape == target.shape

@@ -1,114 +1,30 @@
-"""The Bayesian approach of section IV: distributions over sigma, over weights, and over networks."""
+"""The Bayesian approach of section IV: what a prior on sigma allows, samples of weights, and mixtures of networks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
-from kbe import checks, losses
+from kbe.checks import Count, Holds, NonNegative, Positive, checked
+
+Predictions = Annotated[xr.Dataset, Holds("mu sigma", "what ensemble.train returns for two heads")]
 
 
-def conjugate_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: float = 0.25) -> Tensor:
-    r"""`losses.gaussian_nll` with a conjugate prior on every standard deviation.
-
-    .. math:: L_i = (1 + w) \log \sigma_i + \frac{(y_i - \mu_i)^2 + w v}{2 \sigma_i^2} + \frac12 \log 2\pi
-
-    The prior, an inverse gamma distribution of the variance, counts as w observations of mean square v made
-    before. The loss is the negative logarithm of the posterior density of log sigma; it is also the variational
-    bound for an inverse gamma posterior of shape (1 + w) / 2 whose scale the network predicts.
-
-    Parameters
-    ----------
-    output : Tensor, shape (..., 2)
-        Mean and standard deviation.
-    target : Tensor, shape (...)
-        y.
-    weight : float
-        w, the observations for which the prior counts, at least 0; 0 is no prior.
-    variance : float
-        v, the prior's variance; by default that of a fair coin.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, up to a constant of the prior.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a number is out of range.
-    """
-    likelihood = losses.gaussian_nll(output, target)
-    count, guess = checks.number("weight", weight, 0), checks.number("variance", variance, above=0)
-    deviation = output[..., 1]
-    return likelihood + count * (deviation.log() + 0.5 * guess / deviation**2)
-
-
-def marginal_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: float = 0.25) -> Tensor:
-    r"""The same prior with sigma integrated out: a Student t of fixed scale, in which the second head has no part.
-
-    .. math:: L_i = \tfrac12 (1 + w) \log [1 + (y_i - \mu_i)^2 / w v] + C(w, v)
-
-    Up to a constant it is the least value of `conjugate_nll` over sigma.
-
-    Parameters
-    ----------
-    output : Tensor, shape (..., heads)
-        The mean is the first head; further heads do not enter.
-    target : Tensor, shape (...)
-        y.
-    weight : float
-        w, the observations for which the prior counts: the degrees of freedom.
-    variance : float
-        v, the prior's variance: the square of the scale.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The loss of each point, in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a number is not positive.
-    """
-    guess = checks.number("variance", variance, above=0)
-    if not isinstance(output, Tensor) or output.ndim == 0:
-        raise ValueError(f"output is {checks.shown(output)}: it must be a torch tensor with heads.")
-    scale = torch.full_like(output[..., 0], math.sqrt(guess))
-    return losses.student_t_nll(torch.stack([output[..., 0], scale], -1), target, degrees=weight)
-
-
-def least_deviation(weight: float, variance: float = 0.25) -> float:
-    r"""The sigma of the least `conjugate_nll` where the mean meets the target.
+@checked
+def conjugate_floor(weight: NonNegative, variance: Positive = 0.25) -> float:
+    r"""The sigma of the least `losses.conjugate_nll` where the mean meets the target: no optimum has a smaller one.
 
     .. math:: \sigma_*^2 = \frac{w v}{1 + w}
 
-    Parameters
-    ----------
-    weight : float
-        w, the observations for which the prior counts, at least 0.
-    variance : float
-        v, the prior's variance.
-
-    Returns
-    -------
-    float
-        The least standard deviation that an optimum can have.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
+    with w the prior's `weight` in observations and v its `variance`.
     """
-    count, guess = checks.number("weight", weight, 0), checks.number("variance", variance, above=0)
-    return math.sqrt(count * guess / (1 + count))
+    return math.sqrt(weight * variance / (1 + weight))
 
 
 class Langevin(torch.optim.Optimizer):
@@ -121,43 +37,29 @@ class Langevin(torch.optim.Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Tensor
-        The weights.
-    lr : float
+    parameters
+        The weights w.
+    lr
         eta.
-    temperature : float
+    temperature
         T, in the unit of the loss; 0 is gradient descent, and finds the mode of the posterior.
-    weight_decay : float
+    weight_decay
         lambda.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
     """
 
+    @checked
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float = 0.1, temperature: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Tensor],
+        lr: Positive = 0.1,
+        temperature: NonNegative = 0.0,
+        weight_decay: NonNegative = 0.0,
     ) -> None:
-        checks.number("lr", lr, above=0)
-        checks.number("temperature", temperature, 0)
-        checks.number("weight_decay", weight_decay, 0)
         super().__init__(parameters, {"lr": lr, "temperature": temperature, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step on every weight that has a gradient.
-
-        Parameters
-        ----------
-        closure : callable, optional
-            Computes the loss anew, as torch's optimisers allow.
-
-        Returns
-        -------
-        Any
-            What the closure returned, or None.
-        """
+        """One step on every weight that has a gradient; returns what `closure` does, if there is one."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -167,21 +69,22 @@ class Langevin(torch.optim.Optimizer):
             for weights in group["params"]:
                 if weights.grad is None:
                     continue
-                pull = weights.grad + group["weight_decay"] * weights
-                weights.add_(pull, alpha=-group["lr"])
+                slope = weights.grad + group["weight_decay"] * weights
+                weights.add_(slope, alpha=-group["lr"])
                 if noise:
                     weights.add_(torch.randn_like(weights), alpha=noise)
         return loss
 
 
-def in_groups(run: xr.Dataset, networks: int) -> xr.Dataset:
+@checked
+def in_groups(run: xr.Dataset, networks: Count) -> xr.Dataset:
     """A run whose members that follow each other form groups, for `mixture`.
 
     Parameters
     ----------
-    run : xarray.Dataset
+    run
         With a dimension `member`.
-    networks : int
+    networks
         The members of a group.
 
     Returns
@@ -192,18 +95,16 @@ def in_groups(run: xr.Dataset, networks: int) -> xr.Dataset:
     Raises
     ------
     ValueError
-        If there is no such dimension, or the members do not make whole groups.
+        If the members do not make whole groups, or there are none.
     """
-    if not isinstance(run, xr.Dataset) or "member" not in run.dims:
-        raise ValueError("run has no dimension 'member': it must be what ensemble.train returns.")
-    size = checks.integer("networks", networks, 1)
-    if run.sizes["member"] % size:
-        raise ValueError(f"networks is {size}: the {run.sizes['member']} members must make whole groups.")
-    bare = run.drop_vars("member", errors="ignore")
-    return bare.coarsen(member=size).construct(member=("member", "network"))
+    members = run.sizes.get("member", 0)
+    if not members or members % networks:
+        raise ValueError(f"networks is {networks}: the {members} members of run must make whole groups.")
+    return run.drop_vars("member", errors="ignore").coarsen(member=networks).construct(member=("member", "network"))
 
 
-def mixture(run: xr.Dataset, dim: str) -> xr.Dataset:
+@checked
+def mixture(run: Predictions, dim: str) -> xr.Dataset:
     r"""The mean and standard deviation of an equal mixture of predictions.
 
     .. math:: \bar\mu = \langle \mu_k \rangle, \qquad \bar\sigma^2 = \langle \sigma_k^2 + (\mu_k - \bar\mu)^2 \rangle
@@ -213,10 +114,10 @@ def mixture(run: xr.Dataset, dim: str) -> xr.Dataset:
 
     Parameters
     ----------
-    run : xarray.Dataset
-        `mu` and `sigma` with the dimension `dim`, and possibly `y`.
-    dim : str
-        What to average over.
+    run
+        Its `y`, if it has one, does not depend on what is averaged over.
+    dim
+        The dimension to average over.
 
     Returns
     -------
@@ -226,13 +127,11 @@ def mixture(run: xr.Dataset, dim: str) -> xr.Dataset:
     Raises
     ------
     ValueError
-        If the run lacks an output or the dimension.
+        If mu lacks the dimension.
     """
-    if not isinstance(run, xr.Dataset) or not {"mu", "sigma"} <= set(run) or dim not in run.mu.dims:
-        raise ValueError(f"run lacks mu, sigma or the dimension {checks.shown(dim)}: it must be an ensemble's.")
+    if dim not in run.mu.dims:
+        raise ValueError(f"dim is {dim!r}: it must be one of the dimensions of mu, {', '.join(map(str, run.mu.dims))}.")
     mean = run.mu.mean(dim, skipna=False)
     square = (run.sigma**2 + (run.mu - mean) ** 2).mean(dim, skipna=False)
     mixed = xr.Dataset({"mu": mean, "sigma": np.sqrt(square)})
-    if "y" not in run:
-        return mixed
-    return mixed.assign(y=run.y.isel({dim: 0}, drop=True) if dim in run.y.dims else run.y)
+    return mixed.assign(y=run.y.isel({dim: 0}, drop=True, missing_dims="ignore")) if "y" in run else mixed

@@ -2,135 +2,84 @@
 
 Every prediction has a location and a scale, and a shape: one of SciPy's distributions, symmetric about 0. An
 interval that should hold nine tenths of the targets can be judged by targets, or exactly where their true
-distribution is known.
+distribution is known. Targets, locations and scales are arrays or DataArrays that broadcast, and what is returned
+is NaN where a prediction is not finite.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from kbe import checks
+from kbe.checks import Confidence, Shaped, checked, shown
 
 GAUSSIAN = stats.norm()
 
 
-def half_width(distribution: Any = GAUSSIAN, level: float = 0.9) -> float:
-    """Half the width of the central interval, in units of the scale.
+def _labelled_or_array(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray | np.ndarray:
+    return value if isinstance(value, xr.DataArray) else Shaped(finite=False)(name, value, sizes)
 
-    Parameters
-    ----------
-    distribution : SciPy distribution
-        Frozen, such as `scipy.stats.t(3)`; symmetric about 0.
-    level : float
-        The share that the interval should hold, between 0 and 1.
 
-    Returns
-    -------
-    float
-        For the Gaussian and nine tenths, 1.645.
-
-    Raises
-    ------
-    ValueError
-        If the distribution is none, or not symmetric about 0, or the level is out of range.
-    """
-    checks.number("level", level, above=0, high=1 - 1e-9)
-    if not hasattr(distribution, "ppf") or not np.isscalar(distribution.ppf(0.75)):
-        raise ValueError(f"distribution is {checks.shown(distribution)}: it must be a frozen one of scipy.stats.")
-    low, high = distribution.ppf([0.5 - level / 2, 0.5 + level / 2])
+def _symmetric(name: str, value: Any, sizes: dict[str, Any]) -> Any:
+    if not hasattr(value, "ppf") or not np.isscalar(value.ppf(0.75)):
+        raise ValueError(f"{name} is {shown(value)}: it must be a frozen one of scipy.stats.")
+    low, high = value.ppf([0.05, 0.95])
     if not abs(low + high) <= 1e-9 * (high - low):
-        raise ValueError(f"distribution has the interval {low:g} to {high:g}: it must be symmetric about 0.")
-    return float(high)
+        raise ValueError(f"{name} has the central interval {low:g} to {high:g}: it must be symmetric about 0.")
+    return value
 
 
-def covered(target: Any, location: Any, scale: Any, distribution: Any = GAUSSIAN, level: float = 0.9) -> Any:
-    """Whether each target lies within the central interval of its prediction; the mean of this is the coverage.
+Values = Annotated[Any, _labelled_or_array]
+Distribution = Annotated[Any, _symmetric]  # a frozen distribution of SciPy, such as scipy.stats.t(3)
 
-    Parameters
-    ----------
-    target, location, scale : array or xarray.DataArray
-        y, mu and sigma; they broadcast.
-    distribution : SciPy distribution
-        The prediction's shape.
-    level : float
-        The share that the interval should hold.
 
-    Returns
-    -------
-    array or xarray.DataArray
-        1 or 0, NaN where the prediction is not finite.
+@checked
+def half_width(distribution: Distribution = GAUSSIAN, level: Confidence = 0.9) -> float:
+    """Half the width of the central interval that holds a share `level`, in units of the scale."""
+    return float(distribution.ppf(0.5 + level / 2))
 
-    Raises
-    ------
-    ValueError
-        If the distribution or the level is not allowed.
-    """
+
+@checked
+def covered(
+    target: Values, location: Values, scale: Values, distribution: Distribution = GAUSSIAN, level: Confidence = 0.9
+) -> xr.DataArray | np.ndarray:
+    """Whether each target lies within the central interval of its prediction, 1 or 0; its mean is the coverage."""
+    reach = half_width(distribution, level)
     distance = abs(target - location) / scale
-    return _like(distance, np.where(np.isfinite(distance), distance <= half_width(distribution, level), np.nan))
+    return xr.apply_ufunc(lambda d: np.where(np.isfinite(d), d <= reach, np.nan), distance)
 
 
-def log_score(target: Any, location: Any, scale: Any, distribution: Any = GAUSSIAN) -> Any:
-    """The log density that a prediction gives to its target, in nats; for the Gaussian the negative of Eq. (8).
+@checked
+def log_score(
+    target: Values, location: Values, scale: Values, distribution: Distribution = GAUSSIAN
+) -> xr.DataArray | np.ndarray:
+    """The log density that a prediction gives to its target, in nats, the higher the better.
 
-    Parameters
-    ----------
-    target, location, scale : array or xarray.DataArray
-        y, mu and sigma; they broadcast.
-    distribution : SciPy distribution
-        The prediction's shape.
-
-    Returns
-    -------
-    array or xarray.DataArray
-        The score, the higher the better; NaN where the prediction is not finite.
-
-    Raises
-    ------
-    ValueError
-        If the distribution is none.
+    For the Gaussian it is the negative of the loss, equation 8.
     """
-    half_width(distribution)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (target - location) / scale
-        return _like(ratio, distribution.logpdf(np.asarray(ratio))) - np.log(scale)
+        return xr.apply_ufunc(distribution.logpdf, (target - location) / scale) - np.log(scale)
 
 
+@checked
 def expected_coverage(
-    mean: Any, deviation: Any, location: Any, scale: Any, distribution: Any = GAUSSIAN, level: float = 0.9
-) -> Any:
+    mean: Values,
+    deviation: Values,
+    location: Values,
+    scale: Values,
+    distribution: Distribution = GAUSSIAN,
+    level: Confidence = 0.9,
+) -> xr.DataArray | np.ndarray:
     r"""The coverage of fresh targets that are Gaussian about a known mean with a known deviation, exactly.
 
     .. math:: \Phi\Big(\frac{\mu + h \sigma - m}{d}\Big) - \Phi\Big(\frac{\mu - h \sigma - m}{d}\Big)
 
-    Parameters
-    ----------
-    mean, deviation : array or xarray.DataArray
-        m and d, those of the targets.
-    location, scale : array or xarray.DataArray
-        mu and sigma, those of the prediction; all broadcast.
-    distribution : SciPy distribution
-        The prediction's shape, with half width h.
-    level : float
-        The share that the interval should hold.
-
-    Returns
-    -------
-    array or xarray.DataArray
-        The probability that the interval holds a target; NaN where the prediction is not finite.
-
-    Raises
-    ------
-    ValueError
-        If the distribution or the level is not allowed.
+    with m and d the targets' `mean` and `deviation`, mu and sigma the prediction's `location` and `scale`, and h the
+    half width of its interval.
     """
     reach = half_width(distribution, level) * scale
     upper, lower = (location + reach - mean) / deviation, (location - reach - mean) / deviation
-    return _like(upper, GAUSSIAN.cdf(np.asarray(upper)) - GAUSSIAN.cdf(np.asarray(lower)))
-
-
-def _like(shape: Any, values: np.ndarray) -> Any:
-    return shape.copy(data=values) if isinstance(shape, xr.DataArray) else values
+    return xr.apply_ufunc(lambda high, low: GAUSSIAN.cdf(high) - GAUSSIAN.cdf(low), upper, lower)

@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import ArrayLike
 from torch import nn
 from torch.func import vmap
 
-from kbe import checks
+from kbe.checks import Array, Count, Holds, Real, Seed, Shaped, checked
 from kbe.response.functional import PureNetwork
 from kbe.training.reference import DROPOUTS
 
+KeptNetworks = Annotated[xr.Dataset, Holds("parameters x y", "what ensemble.train returns with keep_parameters=True")]
+Drawn = Annotated[xr.Dataset, Holds("mask mu sigma y", "what masked_outputs returns for two heads")]
 
-def masked_outputs(network: Callable[[], nn.Module], run: xr.Dataset, masks: int = 50, seed: int = 0) -> xr.Dataset:
+
+@checked
+def masked_outputs(
+    network: Callable[[], nn.Module], run: KeptNetworks, masks: Count = 50, seed: Seed = 0
+) -> xr.Dataset:
     """The outputs of trained networks with masks drawn at random, as in training.
 
     Parameters
     ----------
-    network : callable
+    network
         Makes a member's module, the one that was trained.
-    run : xarray.Dataset
-        `parameters` (member, epoch, parameter), `x` (member, point, ...) and `y`, as `ensemble.train` returns
-        with `keep_parameters`.
-    masks : int
+    run
+        `parameters` (member, epoch, parameter), `x` (member, point, ...) and `y`.
+    masks
         The number of independent draws, each of the masks of all members and points.
-    seed : int
+    seed
         Start of the draws.
 
     Returns
     -------
     xarray.Dataset
         `mu` and `sigma` (mask, member, epoch, point), and `y` (member, point).
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or the run lacks a variable.
     """
-    missing = [n for n in ("parameters", "x", "y") if not isinstance(run, xr.Dataset) or n not in run]
-    if missing:
-        raise ValueError(f"run lacks {', '.join(missing)}: it must be kept with its parameters by ensemble.train.")
-    checks.integer("masks", masks, 1)
-    checks.integer("seed", seed, 0)
     pure = PureNetwork(network())
     for part in pure.module.modules():
         if isinstance(part, DROPOUTS):
@@ -59,21 +54,16 @@ def masked_outputs(network: Callable[[], nn.Module], run: xr.Dataset, masks: int
         outputs = np.stack(
             [again(torch.arange(masks), pure.stack("run.parameters", weights)).numpy() for weights in epochs], 2
         )
-    dims = ("mask", "member", "epoch", "point")
-    names = ("mu", "sigma")[: outputs.shape[-1]]
-    drawn = xr.Dataset({name: (dims, outputs[..., k]) for k, name in enumerate(names)}, coords=run.parameters.coords)
-    return drawn.assign(y=run.y)
+    dims, coords = ("mask", "member", "epoch", "point"), {"mask": range(masks), **run.parameters.coords}
+    drawn = {name: (dims, outputs[..., k]) for k, name in enumerate(("mu", "sigma")[: outputs.shape[-1]])}
+    return xr.Dataset(drawn, coords).assign(y=run.y)
 
 
-def over_masks(drawn: xr.Dataset) -> xr.Dataset:
+@checked
+def over_masks(drawn: Drawn) -> xr.Dataset:
     r"""The moments of the outputs over masks, at every point, and the two variances of section III.B over both.
 
     .. math:: V = \langle (y_i - \mu_i)^2 \rangle = \langle e_i^2 + s_i^2 \rangle, \; V^* = \langle \sigma_i^2 \rangle
-
-    Parameters
-    ----------
-    drawn : xarray.Dataset
-        `mu`, `sigma` (mask, member, epoch, point) and `y` (member, point), from `masked_outputs`.
 
     Returns
     -------
@@ -81,54 +71,42 @@ def over_masks(drawn: xr.Dataset) -> xr.Dataset:
         `error`, e, the distance of the mean output from the target; `spread`, s, the standard deviation of mu over
         masks; `deviation`, the root of the mean square of sigma (member, epoch, point); `squared_error`, V, and
         `predicted`, V* (member, epoch).
-
-    Raises
-    ------
-    ValueError
-        If a variable or the dimension `mask` is missing.
     """
-    if not isinstance(drawn, xr.Dataset) or not {"mu", "sigma", "y"} <= set(drawn) or "mask" not in drawn.dims:
-        raise ValueError("drawn lacks mu, sigma, y or the dimension 'mask': it must come from masked_outputs.")
+    error = abs(drawn.mu.mean("mask", skipna=False) - drawn.y)
+    spread = drawn.mu.std("mask", skipna=False)
     square = (drawn.sigma**2).mean("mask", skipna=False)
-    result = xr.Dataset(
+    return xr.Dataset(
         {
-            "error": abs(drawn.mu.mean("mask", skipna=False) - drawn.y),
-            "spread": drawn.mu.std("mask", skipna=False),
+            "error": error,
+            "spread": spread,
             "deviation": np.sqrt(square),
+            "squared_error": (error**2 + spread**2).mean("point", skipna=False),
+            "predicted": square.mean("point", skipna=False),
         }
     )
-    result["squared_error"] = (result.error**2 + result.spread**2).mean("point", skipna=False)
-    return result.assign(predicted=square.mean("point", skipna=False))
 
 
-def greatest_spread(error: ArrayLike) -> np.ndarray:
-    r"""The largest spread of a mean between 0 and 1 about a target of 0 or 1.
+@checked
+def greatest_spread(error: Annotated[np.ndarray, Shaped(low=0)]) -> np.ndarray:
+    r"""The largest spread of a mean between 0 and 1 about a target of 0 or 1: that of outputs at 0 and 1 alone.
 
     .. math:: s^2 \le e (1 - e)
 
-    Parameters
-    ----------
-    error : array
-        e, the distance of the mean output from the target, from 0 to 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        s at the most: that of outputs at 0 and 1 alone. It vanishes with the error.
+    with e the `error`, the distance of the mean output from the target, from 0 to 1. It vanishes with the error.
 
     Raises
     ------
     ValueError
-        If an error is not from 0 to 1.
+        If an error is above 1.
     """
-    distance = checks.array("error", error)
-    if distance.min() < 0 or distance.max() > 1:
-        raise ValueError(f"error holds {distance.min():g} to {distance.max():g}: it must lie from 0 to 1.")
-    return np.sqrt(distance * (1 - distance))
+    if error.max() > 1:
+        raise ValueError(f"error holds {error.max():g}: every element must be at most 1.")
+    return np.sqrt(error * (1 - error))
 
 
-def least_spread(mean: ArrayLike, bias: ArrayLike, rate: float, features: int) -> np.ndarray:
-    r"""The least spread of a linear head whose features are masked.
+@checked
+def least_spread(mean: Array, bias: Array, rate: Annotated[float, Real(0, below=1)], features: Count) -> np.ndarray:
+    r"""The least spread of a linear head whose features are masked: that of F equal terms.
 
     .. math:: s^2 \ge \frac{p}{1 - p} \, \frac{(m - b)^2}{F}
 
@@ -137,26 +115,13 @@ def least_spread(mean: ArrayLike, bias: ArrayLike, rate: float, features: int) -
 
     Parameters
     ----------
-    mean : array
+    mean
         m, the output on average over masks.
-    bias : array
+    bias
         b, the head's bias, which is not masked.
-    rate : float
-        p, the share that is masked, at least 0 and less than 1.
-    features : int
+    rate
+        p, the share that is masked.
+    features
         F, the inputs of the head.
-
-    Returns
-    -------
-    numpy.ndarray
-        s at the least: that of F equal terms.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
     """
-    share = checks.number("rate", rate, 0, 1 - 1e-9)
-    count = checks.integer("features", features, 1)
-    distance = checks.array("mean", mean) - checks.array("bias", bias)
-    return np.sqrt(share / (1 - share) / count) * abs(distance)
+    return np.sqrt(rate / (1 - rate) / features) * abs(mean - bias)

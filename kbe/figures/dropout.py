@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from kbe.discussion.dropout import greatest_spread
 from kbe.figures.style import STYLES
 
 MARKERS = "o^sD"
@@ -40,28 +39,29 @@ def shares_lost(panels: dict[str, dict[str, xr.DataArray]], xlabel: str = "epoch
     return figure
 
 
-def spread_against_error(groups: dict[str, xr.Dataset], floor: float) -> Figure:
+def spread_against_error(groups: dict[str, xr.Dataset], greatest: xr.DataArray, floor: float) -> Figure:
     """The spread over masks against the error of the mean output, a marker for each point of each network.
 
     Parameters
     ----------
     groups : dict of str to xarray.Dataset
         For each, `error` and `spread` of the same dimensions.
+    greatest : xarray.DataArray
+        The greatest spread behind a sigmoid (error), its coordinate the error of the mean output.
     floor : float
         The least spread of a linear head whose bias is half way between the two targets.
 
     Returns
     -------
     Figure
-        Logarithmic axes, with the greatest spread behind a sigmoid and the floor as lines.
+        Logarithmic axes, with the greatest spread and the floor as lines.
     """
     figure, axes = plt.subplots(figsize=(5.4, 4.2))
     for k, (name, moments) in enumerate(groups.items()):
         error, spread = moments.error.values.ravel(), moments.spread.values.ravel()
         drawn = np.where(error > 0, error, np.nan), np.where(spread > 0, spread, np.nan)
         axes.plot(*drawn, MARKERS[k % 4], color=f"C{k}", alpha=0.35, markersize=4, label=name)
-    line = np.geomspace(1e-6, 1, 200)
-    axes.plot(line, greatest_spread(line), color="C2", label=r"$s^2 = e\,(1 - e)$")
+    axes.plot(greatest.error, greatest, color="C2", label=r"$s^2 = e\,(1 - e)$")
     if floor > 0:
         axes.axhline(floor, color="C3", linestyle="--", label="floor of a linear head")
     axes.set(xscale="log", yscale="log", xlabel="error $e$ of the mean output", ylabel="spread $s$ over masks")

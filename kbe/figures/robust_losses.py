@@ -18,7 +18,7 @@ def at_zero_error(curvature: Mapping[str, np.ndarray], rule: Mapping[str, np.nda
     Parameters
     ----------
     curvature, rule : dict of str to array
-        For each loss, from `zero_error.curvature` and `zero_error.scale_rule`, at each sigma.
+        For each loss, from `zero_error.curvature_in_mean` and `zero_error.scale_rule`, at each sigma.
     deviation : array
         sigma, falling or rising.
 

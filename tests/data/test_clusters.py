@@ -1,4 +1,4 @@
-"""Clusters of points: what is drawn is what was asked for; times, strength and clock on cases known by hand."""
+"""Clusters of points: what is drawn is what was asked for; times on cases known by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbe.data import clusters, encoding
-from kbe.discussion import minor_modes
 from kbe.measures import progress
 
 COUNTS = [1, 1, 4, 4, 0]
@@ -62,23 +61,6 @@ def test_what_is_never_learnt_takes_for_ever():
     assert np.isinf(progress.time_to_learn(error, np.array([0, 1]))).all()
 
 
-def test_the_local_strength_of_a_broad_and_a_local_part_is_the_local_part():
-    gram = 0.7 + 0.2 * np.eye(5)
-    assert minor_modes.local_strength(gram) == pytest.approx(0.2)
-    assert minor_modes.local_strength(np.stack([gram, 3 * gram])) == pytest.approx([0.2, 0.6])
-
-
-def test_eq13_with_a_growing_kernel_is_that_of_a_constant_one_on_its_clock():
-    epochs, share, step = np.arange(4001), np.array([0.1, 0.4]), 0.05
-    strength = 0.01 * (1 + (epochs / 500) ** 2)
-    error = np.ones((len(epochs), 2))
-    for t in range(len(epochs) - 1):
-        error[t + 1] = error[t] * np.exp(-step * strength[t] * share)
-    tau = step * minor_modes.clock(strength, epochs)
-    told = np.interp(progress.time_to_learn(error, epochs), epochs, tau)
-    np.testing.assert_allclose(told, np.log(2) / share, rtol=2e-3)
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -91,8 +73,6 @@ def test_eq13_with_a_growing_kernel_is_that_of_a_constant_one_on_its_clock():
         (lambda: clusters.allot([0, 0], 3), "shares"),
         (lambda: progress.time_to_learn(np.ones((3, 2)), [0, 1]), "error"),
         (lambda: progress.time_to_learn(np.ones((2, 2)), [0, 1], 1.5), "level"),
-        (lambda: minor_modes.local_strength(np.ones((1, 1))), "gram"),
-        (lambda: minor_modes.clock(np.ones(3), [1, 2, 3]), "strength"),
     ],
 )
 def test_bad_input_is_named(call, named):

@@ -1,15 +1,13 @@
-"""The Bayesian losses against each other, the sampler against densities known in closed form, mixtures by hand."""
+"""The floor of the prior, the sampler against densities known in closed form, mixtures by hand."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
-from scipy import integrate, stats
 
 from kbe import losses
 from kbe.data import encoding
@@ -17,58 +15,23 @@ from kbe.discussion import bayes
 from kbe.networks import VarianceNetwork
 from kbe.training import ensemble
 
+THREE = xr.Dataset({"mu": ("member", [1.0, 2, 3])})
+
 
 def pair(error: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor([[-error, sigma]], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
 
 
-def test_without_weight_the_prior_is_eq8():
-    output, target = torch.rand(7, 2, dtype=torch.float64) + 0.1, torch.rand(7, dtype=torch.float64)
-    torch.testing.assert_close(bayes.conjugate_nll(output, target, weight=0), losses.gaussian_nll(output, target))
-
-
-@pytest.mark.parametrize(("weight", "variance"), [(0.3, 0.25), (2.0, 0.04)])
-def test_the_posterior_of_log_sigma_is_likelihood_times_an_inverse_gamma_prior(weight, variance):
-    prior = stats.invgamma(weight / 2, scale=weight * variance / 2)
-    sigma = np.array([0.1, 0.3, 1.0])
-    direct = (
-        -stats.norm(0, sigma).logpdf(0.4) - prior.logpdf(sigma**2) - np.log(2 * sigma**2)
-    )  # d sigma^2 / d log sigma
-    given = [bayes.conjugate_nll(*pair(0.4, s), weight=weight, variance=variance).item() for s in sigma]
-    np.testing.assert_allclose(np.diff(given), np.diff(direct))
-
-
-@pytest.mark.parametrize("weight", [0.3, 3.0])
-def test_sigma_integrated_out_is_a_student_t_of_fixed_scale(weight):
-    prior = stats.invgamma(weight / 2, scale=weight * 0.25 / 2)
-    whole, _ = integrate.quad(lambda u: stats.norm(0, math.exp(u)).pdf(0.4) * prior.pdf(math.exp(2 * u))
-                              * 2 * math.exp(2 * u), -12, 12, limit=200)  # fmt: skip
-    output, target = pair(0.4, 123.0)
-    assert bayes.marginal_nll(output, target, weight=weight).item() == pytest.approx(-math.log(whole), rel=1e-5)
-
-
-@pytest.mark.parametrize("weight", [0.1, 1.0])
-def test_its_shape_is_the_least_posterior_loss_over_sigma(weight):
-    sigma = torch.linspace(0.02, 2, 40_000, dtype=torch.float64)
-    errors = (0.0, 0.2, 0.9)
-    least = [
-        bayes.conjugate_nll(torch.stack([torch.full_like(sigma, -e), sigma], -1), torch.zeros_like(sigma), weight)
-        .min().item() for e in errors
-    ]  # fmt: skip
-    marginal = [bayes.marginal_nll(*pair(e, 1.0), weight).item() for e in errors]
-    np.testing.assert_allclose(np.diff(least), np.diff(marginal), atol=1e-6)
-
-
 def test_at_zero_error_the_loss_is_least_at_the_floor_and_its_homogeneity_is_broken_there():
     weight, variance = 0.3, 0.25
-    floor = bayes.least_deviation(weight, variance)
+    floor = bayes.conjugate_floor(weight, variance)
     output, target = pair(0.0, floor)
     output.requires_grad_()
-    (slope,) = torch.autograd.grad(bayes.conjugate_nll(output, target, weight, variance).sum(), output)
-    assert abs(slope[0, 1].item()) < 1e-12 and bayes.least_deviation(0) == 0
+    (slope,) = torch.autograd.grad(losses.conjugate_nll(output, target, weight, variance).sum(), output)
+    assert abs(slope[0, 1].item()) < 1e-12 and bayes.conjugate_floor(0) == 0
     output, target = pair(0.2, 0.5)
     output.requires_grad_()
-    (slope,) = torch.autograd.grad(bayes.conjugate_nll(output, target, weight, variance).sum(), output)
+    (slope,) = torch.autograd.grad(losses.conjugate_nll(output, target, weight, variance).sum(), output)
     scaled = (slope * output).sum().item()  # r d/dr + sigma d/dsigma
     assert scaled == pytest.approx(1 + weight - weight * variance / 0.25)
 
@@ -128,20 +91,21 @@ def test_groups_are_members_that_follow_each_other():
     np.testing.assert_array_equal(mixed.y, data.y[::2])
 
 
-def test_bad_input_is_refused():
-    output, target = pair(0.1, 0.2)
-    for name, setting in {"weight": -1, "variance": 0}.items():
-        with pytest.raises(ValueError, match=name):
-            bayes.conjugate_nll(output, target, **{name: setting})
-        with pytest.raises(ValueError, match=name):
-            bayes.least_deviation(**{"weight": 1.0, name: setting})
-    with pytest.raises(ValueError, match="degrees"):
-        bayes.marginal_nll(output, target, weight=0)
-    with pytest.raises(ValueError, match="output is 3"):
-        bayes.marginal_nll(3, target)
-    with pytest.raises(ValueError, match="temperature is -1"):
-        bayes.Langevin([output], temperature=-1)
-    with pytest.raises(ValueError, match="whole groups"):
-        bayes.in_groups(xr.Dataset({"mu": ("member", [1.0, 2, 3])}), 2)
-    with pytest.raises(ValueError, match="dimension 'network'"):
-        bayes.mixture(xr.Dataset({"mu": ("member", [1.0]), "sigma": ("member", [1.0])}), "network")
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: bayes.conjugate_floor(-1), "weight"),
+        (lambda: bayes.conjugate_floor(1, 0), "variance"),
+        (lambda: bayes.Langevin([torch.ones(1)], lr=0), "lr is 0"),
+        (lambda: bayes.Langevin([torch.ones(1)], temperature=-1), "temperature is -1"),
+        (lambda: bayes.Langevin([torch.ones(1)], weight_decay=-1), "weight_decay"),
+        (lambda: bayes.in_groups(THREE, 2), "networks"),
+        (lambda: bayes.in_groups(THREE.rename(member="epoch"), 1), "networks"),
+        (lambda: bayes.in_groups(THREE.mu, 1), "run"),
+        (lambda: bayes.mixture(THREE, "member"), "run lacks sigma"),
+        (lambda: bayes.mixture(THREE.assign(sigma=THREE.mu), "network"), "dim"),
+    ],
+)
+def test_bad_input_is_named(call, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        call()

@@ -98,15 +98,18 @@ def test_behind_a_sigmoid_the_spread_stays_below_the_greatest():
     assert (moments.spread.values <= dropout.greatest_spread(moments.error.values)).all()
 
 
-def test_bad_input_is_refused():
-    run = kept(VarianceNetwork)
-    with pytest.raises(ValueError, match="run lacks parameters"):
-        dropout.masked_outputs(VarianceNetwork, run.drop_vars("parameters"))
-    with pytest.raises(ValueError, match="masks is 0"):
-        dropout.masked_outputs(VarianceNetwork, run, 0)
-    with pytest.raises(ValueError, match="dimension 'mask'"):
-        dropout.over_masks(run)
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        dropout.greatest_spread(1.2)
-    with pytest.raises(ValueError, match="rate is 1"):
-        dropout.least_spread(0.5, 0.0, 1, 8)
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda run: dropout.masked_outputs(VarianceNetwork, run.drop_vars("parameters")), "run lacks parameters"),
+        (lambda run: dropout.masked_outputs(VarianceNetwork, run, 0), "masks"),
+        (lambda run: dropout.over_masks(run), "drawn lacks mask"),
+        (lambda run: dropout.greatest_spread(1.2), "error"),
+        (lambda run: dropout.greatest_spread(-0.1), "error"),
+        (lambda run: dropout.least_spread(0.5, 0.0, 1, 8), "rate"),
+        (lambda run: dropout.least_spread(0.5, 0.0, 0.1, 0), "features"),
+    ],
+)
+def test_bad_input_is_named(call, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        call(kept(VarianceNetwork))

@@ -54,7 +54,7 @@ def test_scores_of_the_truth_of_twice_it_and_of_a_constant():
 
 def test_the_squared_noise_is_right_on_average_and_off_by_the_median_of_chi_squared():
     variance = np.exp(np.random.default_rng(2).uniform(-3, 0, (4, 4000)))
-    found = local_variance.ceiling(variance, draws=2)
+    found = local_variance.noise_ceiling(variance, draws=2)
     np.testing.assert_allclose(found.ratio, 1, atol=0.1)
     np.testing.assert_allclose(found.slope, 1, atol=0.2)
     draws = np.abs(np.log(np.random.default_rng(3).standard_normal(100_000) ** 2))
@@ -65,23 +65,23 @@ def test_the_squared_noise_is_right_on_average_and_off_by_the_median_of_chi_squa
 def test_the_choice_of_one_half_is_the_best_of_the_other():
     score = np.zeros((4, 3))
     score[::2, 1], score[1::2, 2], score[1, 0] = 1, 1, np.nan
-    assert local_variance.chosen_elsewhere(score).tolist() == [2, 1, 2, 1]
-    assert local_variance.chosen_elsewhere(score[:1]).tolist() == [1]
+    assert local_variance.cross_validated_choice(score).tolist() == [2, 1, 2, 1]
+    assert local_variance.cross_validated_choice(score[:1]).tolist() == [1]
 
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
         (lambda: local_variance.expected_square(GRAM, 1, -np.ones(12), np.ones(12)), "variance"),
-        (lambda: local_variance.expected_square(GRAM, 1, np.ones(11), np.ones(11)), "gram"),
-        (lambda: local_variance.measured_parts(np.ones((2, 3, 4)), *[np.ones((2, 5))] * 3), "output"),
+        (lambda: local_variance.expected_square(GRAM, 1, np.ones(11), np.ones(11)), "variance"),
+        (lambda: local_variance.measured_parts(np.ones((2, 3, 4)), *[np.ones((2, 5))] * 3), "targets"),
         (lambda: local_variance.scores(np.ones((2, 2)), np.ones((2, 2))), "variance"),
-        (lambda: local_variance.scores(np.ones((2, 4)), np.ones((2, 5))), "estimate"),
-        (lambda: local_variance.chosen_elsewhere(np.ones(3)), "score"),
+        (lambda: local_variance.scores(np.ones((2, 4)), np.ones((2, 5))), "variance"),
+        (lambda: local_variance.cross_validated_choice(np.ones(3)), "score"),
         (lambda: local_variance.scores(np.ones((2, 4)), np.ones((3, 4))), "variance"),
-        (lambda: local_variance.ceiling(np.ones((2, 4)), 0), "draws"),
+        (lambda: local_variance.noise_ceiling(np.ones((2, 4)), 0), "draws"),
     ],
 )
 def test_bad_input_is_named(call, named):
-    with pytest.raises(ValueError, match=f"^{named}"):
+    with pytest.raises(ValueError, match=f"^{named} "):
         call()

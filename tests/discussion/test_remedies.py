@@ -1,4 +1,4 @@
-"""Members are lost, kept or cured by their two variances."""
+"""Members have diverged, or are stable and trained, by their two variances."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ def made(mean: list[float], sigma: list[float], target: float = 1.0) -> xr.Datas
     )
 
 
-def test_a_member_is_lost_by_its_error_by_its_deviation_or_by_nan_and_may_come_back():
+def test_a_member_diverges_by_its_error_by_its_deviation_or_by_nan_and_may_come_back():
     run = made([0.9, -0.1, 0.9, np.nan, 0.9, 0.1], [0.2, 0.2, 0.9, 0.2, np.inf, 0.3])
-    assert remedies.lost(run).values[0].tolist() == [False, True, True, True, True, False]
-    assert remedies.lost(run, limit=0.9).values[0].tolist() == [False, False, False, True, True, False]
+    assert remedies.diverged(run).values[0].tolist() == [False, True, True, True, True, False]
+    assert remedies.diverged(run, limit=0.9).values[0].tolist() == [False, False, False, True, True, False]
 
 
-def test_a_cure_has_learned_and_is_kept():
+def test_a_remedy_leaves_a_member_stable_and_lets_it_learn():
     run = made([0.5, 0.9, 0.9, np.nan], [0.5, 0.1, 0.9, 0.1])
-    assert remedies.cured(run).values[0].tolist() == [False, True, False, False]
-    assert remedies.cured(run, learned=0.3).values[0].tolist() == [True, True, False, False]
+    assert remedies.stable_and_trained(run).values[0].tolist() == [False, True, False, False]
+    assert remedies.stable_and_trained(run, learned=0.3).values[0].tolist() == [True, True, False, False]
 
 
-def test_the_least_deviation_is_taken_where_the_member_is_kept():
+def test_the_least_deviation_is_taken_where_the_member_is_stable():
     run = made([0.9, 0.9, np.nan, 0.9], [0.3, 0.2, 0.1, 0.25])
-    assert remedies.least_deviation(run).values.tolist() == [0.2]
-    assert np.isnan(remedies.least_deviation(made([np.nan, np.nan], [0.3, 0.2])).values[0])
+    assert remedies.least_deviation_reached(run).values.tolist() == [0.2]
+    assert np.isnan(remedies.least_deviation_reached(made([np.nan, np.nan], [0.3, 0.2])).values[0])
 
 
-def test_before_its_loss_each_member_stands_at_an_epoch_of_its_own():
+def test_before_it_diverges_each_member_stands_at_an_epoch_of_its_own():
     first, second = made([0.9, 0.8, np.nan, -0.9], [0.3, 0.2, 0.1, 0.4]), made([0.9, np.nan, 0.7, 0.6], [0.3] * 4)
-    at = remedies.before_loss(xr.concat([first, second], "member"))
+    at = remedies.before_divergence(xr.concat([first, second], "member"))
     assert at.mu.dims == ("member", "epoch", "point") and at.mu.values[:, 0, 0].tolist() == [0.8, 0.6]
     assert at.sigma.values[:, 0, 0].tolist() == [0.2, 0.3] and at.y.shape == (2, 1)
-    assert remedies.before_loss(made([np.nan, np.nan], [0.3, 0.2])).sigma.item() == 0.3
+    assert remedies.before_divergence(made([np.nan, np.nan], [0.3, 0.2])).sigma.item() == 0.3
 
 
-@pytest.mark.parametrize("function", [remedies.lost, remedies.least_deviation, remedies.before_loss])
+@pytest.mark.parametrize(
+    "function",
+    [remedies.diverged, remedies.stable_and_trained, remedies.least_deviation_reached, remedies.before_divergence],
+)
 def test_bad_input_is_refused(function):
-    with pytest.raises(ValueError, match="limit"):
+    with pytest.raises(ValueError, match=r"^limit is 0"):
         function(made([0.5], [0.5]), limit=0)
-    with pytest.raises(ValueError, match="lacks sigma"):
+    with pytest.raises(ValueError, match=r"^run lacks sigma"):
         function(made([0.5], [0.5]).drop_vars("sigma"))
 
 
 def test_a_bad_threshold_is_refused():
-    with pytest.raises(ValueError, match="learned"):
-        remedies.cured(made([0.5], [0.5]), learned=-1)
+    with pytest.raises(ValueError, match=r"^learned is -1"):
+        remedies.stable_and_trained(made([0.5], [0.5]), learned=-1)

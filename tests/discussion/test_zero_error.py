@@ -29,11 +29,11 @@ T = losses.student_t_nll
     ],
 )
 def test_eq8_and_others_have_their_curvature_at_zero_error(loss, expected):
-    np.testing.assert_allclose(zero_error.curvature(loss, SIGMA), expected, rtol=1e-5)
+    np.testing.assert_allclose(zero_error.curvature_in_mean(loss, SIGMA), expected, rtol=1e-5)
 
 
 def test_laplace_has_a_kink_instead():
-    near, nearer = (zero_error.curvature(losses.laplace_nll, SIGMA, z) for z in (1e-2, 1e-4))
+    near, nearer = (zero_error.curvature_in_mean(losses.laplace_nll, SIGMA, z) for z in (1e-2, 1e-4))
     np.testing.assert_allclose(nearer, 100 * near)
 
 
@@ -48,17 +48,16 @@ def test_a_weight_takes_its_power_of_the_rule(beta):
     np.testing.assert_allclose(rule, SIGMA[2:] ** (2 * beta))
 
 
-def test_eq21_and_23_are_the_slopes():
-    in_mean, in_deviation = zero_error.slopes(losses.gaussian_nll, 0.3, [0.2, 0.5])
-    np.testing.assert_allclose(in_mean, [0.3 / 0.04, 0.3 / 0.25])
-    np.testing.assert_allclose(in_deviation, [1 / 0.2 - 0.09 / 0.008, 1 / 0.5 - 0.09 / 0.125])
+def log_slope(loss, ratio: float, deviation: float = 1.0) -> float:
+    """The slope of a loss in the logarithm of the error, at an error of so many deviations."""
+    return float(zero_error.curvature_in_mean(loss, deviation, ratio) * (ratio * deviation) ** 2)
 
 
-def test_the_pull_of_student_t_is_bounded_and_those_of_the_others_are_not():
+def test_the_slope_in_the_log_error_of_student_t_is_bounded_and_those_of_the_others_are_not():
     far = np.array([1.0, 1e3, 1e6])
-    np.testing.assert_allclose(zero_error.pull(losses.gaussian_nll, far), far**2)
-    np.testing.assert_allclose(zero_error.pull(losses.laplace_nll, far, 1e-3), far)
-    assert zero_error.pull(partial(T, degrees=3), far, 1e-3) == pytest.approx([1, 4, 4], abs=1e-4)
+    np.testing.assert_allclose([log_slope(losses.gaussian_nll, z) for z in far], far**2)
+    np.testing.assert_allclose([log_slope(losses.laplace_nll, z, 1e-3) for z in far], far)
+    assert [log_slope(partial(T, degrees=3), z, 1e-3) for z in far] == pytest.approx([1, 4, 4], abs=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
@@ -79,7 +78,7 @@ def test_the_map_of_one_point_settles_below_the_limit_alone(loss, factor, settle
     start = {losses.gaussian_nll: 0.5**0.5, losses.laplace_nll: 0.5, T: (3 / 7) ** 0.5}[loss]
     log_ratio = np.log(start) + 1e-3
     for _ in range(300):
-        log_ratio += step * (1 - 2 * float(zero_error.pull(loss, np.exp(log_ratio))))
+        log_ratio += step * (1 - 2 * log_slope(loss, np.exp(log_ratio)))
     assert (abs(log_ratio - np.log(start)) < 5e-4) == settles
 
 
@@ -87,14 +86,14 @@ def test_the_map_of_one_point_settles_below_the_limit_alone(loss, factor, settle
 @given(bad=st.sampled_from([np.nan, None, "1", 0.0, -1.0]))
 def test_bad_numbers_are_refused(bad):
     for call in (
-        lambda: zero_error.slopes(losses.gaussian_nll, 0.1, bad),
-        lambda: zero_error.curvature(losses.gaussian_nll, 1.0, bad),
+        lambda: zero_error.scale_rule(losses.gaussian_nll, 0.1, bad),
+        lambda: zero_error.curvature_in_mean(losses.gaussian_nll, 1.0, bad),
         lambda: zero_error.step_limit(losses.gaussian_nll, bad),
     ):
         with pytest.raises(ValueError, match=r"^(deviation|ratio|share) "):
             call()
 
 
-def test_a_loss_without_the_share_among_its_pulls_is_refused():
-    with pytest.raises(ValueError, match=r"^share is 0.5: the pull"):
+def test_a_loss_whose_slopes_never_take_the_share_is_refused():
+    with pytest.raises(ValueError, match=r"^share is 0.5: r times"):
         zero_error.step_limit(lambda output, target: 0.1 * losses.laplace_nll(output, target).clamp(max=0))

@@ -27,9 +27,9 @@ def test_each_line_is_a_share_at_its_own_places():
 
 def test_spreads_stand_over_errors_with_both_bounds():
     moments = xr.Dataset({"error": ("point", [0.5, 0.01, np.nan]), "spread": ("point", [0.4, 0.0, 0.1])})
-    axes = figures.spread_against_error({"sigmoid": moments}, 0.05).axes[0]
+    greatest = xr.DataArray([0.3, 0.5, 0.0], coords={"error": [0.1, 0.5, 1.0]})
+    axes = figures.spread_against_error({"sigmoid": moments}, greatest, 0.05).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.4, np.nan, 0.1])
-    bound = axes.lines[1]
-    np.testing.assert_allclose(bound.get_ydata() ** 2, bound.get_xdata() * (1 - bound.get_xdata()), atol=1e-12)
+    assert list(axes.lines[1].get_xdata()) == [0.1, 0.5, 1] and list(axes.lines[1].get_ydata()) == [0.3, 0.5, 0]
     assert axes.lines[2].get_ydata()[0] == 0.05 and axes.get_xscale() == axes.get_yscale() == "log"
-    figures.spread_against_error({}, 0).draw_without_rendering()
+    figures.spread_against_error({}, greatest, 0).draw_without_rendering()
