@@ -11,6 +11,8 @@ import pytest
 
 from kbe.book import index
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.mark.parametrize(
     ("docstring", "numbers"),
@@ -76,7 +78,7 @@ OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 
 @functools.cache
 def module(name: str) -> ast.Module:
-    return ast.parse(index.ROOT.joinpath(*name.split(".")).with_suffix(".py").read_text())
+    return ast.parse(ROOT.joinpath(*name.split(".")).with_suffix(".py").read_text())
 
 
 def imported(tree: ast.Module) -> dict[str, str]:
@@ -153,7 +155,7 @@ def test_what_the_index_leads_to_evaluates_the_formula_itself(name):
     of arrays such as `sum` and `exp`; and it is not one single call of another function of the package.
     """
     parts = name.split(".")
-    depth = next(n for n in range(len(parts), 0, -1) if Path(index.ROOT, *parts[:n]).with_suffix(".py").is_file())
+    depth = next(n for n in range(len(parts), 0, -1) if ROOT.joinpath(*parts[:n]).with_suffix(".py").is_file())
     found = fault(module(".".join(parts[:depth])), parts[depth:])
     assert found is None, f"{name} {found}"
 
