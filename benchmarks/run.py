@@ -40,7 +40,9 @@ BARS = [("fast", 20, 80.0), ("fast", 256, 200.0), ("reference", 20, 3.0)]
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 START = """
 import time
-from kbe import encoding, ensemble, networks
+from kbe import networks
+from kbe.data import encoding
+from kbe.training import ensemble
 start = time.CLOCK()
 ensemble.train(networks.VarianceNetwork, encoding.random_encoding(5), epochs=1, path="fast")
 print(time.CLOCK() - start)

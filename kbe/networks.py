@@ -1,15 +1,15 @@
-"""The networks of section II as plain `torch.nn.Module`s, and what each layer sees (equations 6, 7 and 9 to 11)."""
+"""The networks of section II as plain `torch.nn.Module`s, and the sizes of their layers (equations 6, 7, 9 to 11)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from kbe import checks
-from kbe.book.tables import Table
+from kbe.checks import Count, NonNegative, Real, checked
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
@@ -24,79 +24,19 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {
     "exponential": torch.exp,
     "linear": lambda z: z,
 }
-PADDINGS = ("zeros", "circular", "valid")
-MOST_DROPOUT = 0.99  # with all masked there would be nothing to train
 
 
-def layer_table(network: BitNetwork) -> Table:
-    """The layers of a network on bit strings, Eq. (9)-(11).
-
-    Parameters
-    ----------
-    network : BitNetwork
-        The network.
-
-    Returns
-    -------
-    Table
-        One row a layer: what goes in, what comes out, the number of its weights, and the number of input bits that
-        a single output depends on, at the position that depends on most.
-
-    Raises
-    ------
-    ValueError
-        If it is another kind of network.
-    """
-    if not isinstance(network, BitNetwork):
-        raise ValueError(f"network is a {type(network).__name__}: it must be a BitNetwork.")
-    rows: list[list[object]] = []
-    positions = network.bits
-    for layer, convolution in enumerate(network.convolutions, 1):
-        assert isinstance(convolution, nn.Conv1d)
-        into = f"{convolution.in_channels} × {positions}"
-        positions -= (convolution.kernel_size[0] - 1) * (network.padding == "valid")
-        out = f"{convolution.out_channels} × {positions}"
-        name = f"convolution {layer}, {network.activation}"
-        rows.append([name, into, out, _weights(convolution), bits_seen(network, layer)])
-    for activation, head in zip(network.head_activations, network.heads, strict=True):
-        assert isinstance(head, nn.Linear)
-        rows.append([f"linear head, {activation}", head.in_features, 1, _weights(head), network.bits])
-    rows.append(["all", network.bits, len(network.heads), _weights(network), ""])
-    return Table(("Layer", "Input (channels × bits)", "Output", "Weights", "Bits seen"), rows)
+def _heads(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, ...]:
+    if not isinstance(value, (tuple, list)) or not value:
+        raise ValueError(f"{name} is {checks.shown(value)}: it must be a tuple with the activation of each head.")
+    return tuple(checks.choice("head activation", head, HEADS) for head in value)
 
 
-def bits_seen(network: BitNetwork, layer: int) -> int:
-    """The input bits that one position of a convolution layer depends on, found by derivatives.
-
-    Parameters
-    ----------
-    network : BitNetwork
-        The network; its weights do not matter.
-    layer : int
-        Which convolution, counted from 1.
-
-    Returns
-    -------
-    int
-        Their number, at the position that depends on most.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer.
-    """
-    checks.integer("layer", layer, 1, len(network.convolutions))
-
-    def positions(x: torch.Tensor) -> torch.Tensor:
-        hidden = x[None, None]
-        for convolution in list(network.convolutions)[:layer]:
-            ones = [torch.ones_like(parameter) for parameter in convolution.parameters()]
-            named = dict(zip(dict(convolution.named_parameters()), ones, strict=True))
-            hidden = torch.func.functional_call(convolution, named, (hidden,))
-        return hidden[0, 0]
-
-    derivatives = torch.autograd.functional.jacobian(positions, torch.zeros(network.bits))
-    return int((derivatives != 0).sum(1).max())
+Activation = Annotated[str, lambda name, value, sizes: checks.choice(name, value, ACTIVATIONS)]
+Head = Annotated[str, lambda name, value, sizes: checks.choice(name, value, HEADS)]
+Heads = Annotated[tuple[str, ...], _heads]
+Padding = Literal["zeros", "circular", "valid"]
+Masked = Annotated[float, Real(0, 0.99)]  # with all masked there would be nothing to train
 
 
 class BitNetwork(nn.Module):
@@ -109,67 +49,59 @@ class BitNetwork(nn.Module):
 
     Parameters
     ----------
-    heads : tuple of str
-        The activation R' of each head: "sigmoid", "softplus", "exponential" or "linear".
-    bits : int
+    heads
+        The activation R' of each head, names in `HEADS`.
+    bits
         b, the length of an input.
-    layers : int
+    layers
         The number of convolution layers.
-    channels : int
+    channels
         s_c, the output channels of every layer.
-    kernel_size : int
+    kernel_size
         s_k, the positions that a convolution sees.
-    activation : str
-        R of the layers: "elu", "relu", "tanh", "sigmoid" or "linear".
-    padding : {"zeros", "circular", "valid"}
+    activation
+        R of the layers, a name in `ACTIVATIONS`.
+    padding
         What stands beyond the ends of the string; "valid" shortens it by s_k - 1 a layer.
-    sigma_floor : float
+    sigma_floor
         Added to the second head's output: the least standard deviation it can give.
-    dropout : float
+    dropout
         The share of every layer's outputs that is masked at random while training.
-    detach_deviation : bool
+    detach_deviation
         Whether the second head sees the features without a gradient, so that only the mean shapes them (Stirn
         et al. 2023).
 
     Raises
     ------
     ValueError
-        If an argument is out of range or nothing of the string is left.
+        If nothing of the string is left.
     """
 
+    @checked
     def __init__(
         self,
-        heads: tuple[str, ...],
-        bits: int = 8,
-        layers: int = 3,
-        channels: int = 3,
-        kernel_size: int = 3,
-        activation: str = "elu",
-        padding: str = "zeros",
-        sigma_floor: float = 0.0,
-        dropout: float = 0.0,
+        heads: Heads,
+        bits: Count = 8,
+        layers: Count = 3,
+        channels: Count = 3,
+        kernel_size: Count = 3,
+        activation: Activation = "elu",
+        padding: Padding = "zeros",
+        sigma_floor: NonNegative = 0.0,
+        dropout: Masked = 0.0,
         detach_deviation: bool = False,
     ) -> None:
         super().__init__()
-        for name, value in {"bits": bits, "layers": layers, "channels": channels, "kernel_size": kernel_size}.items():
-            checks.integer(name, value, 1)
-        if not isinstance(heads, (tuple, list)) or not heads:
-            raise ValueError(f"heads is {checks.shown(heads)}: it must be a tuple with the activation of each head.")
-        for head in heads:
-            checks.choice("head activation", head, HEADS)
-        checks.choice("activation", activation, ACTIVATIONS)
-        checks.choice("padding", padding, PADDINGS)
-        self.sigma_floor = checks.number("sigma_floor", sigma_floor, 0)
-        self.dropout = nn.Dropout(checks.number("dropout", dropout, 0, MOST_DROPOUT)) if dropout else None
-        self.detach_deviation = checks.flag("detach_deviation", detach_deviation)
         positions = bits - layers * (kernel_size - 1) if padding == "valid" else bits
         if positions < 1 or (padding == "circular" and kernel_size > bits):
             raise ValueError(
                 f"kernel_size is {kernel_size}: with {layers} layers and {padding!r} padding "
                 f"it is too large for {bits} bits."
             )
-        self.bits, self.activation, self.padding, self.head_activations = bits, activation, padding, tuple(heads)
+        self.bits, self.activation, self.padding, self.head_activations = bits, activation, padding, heads
         self.layers, self.channels, self.kernel_size, self.positions = layers, channels, kernel_size, positions
+        self.sigma_floor, self.detach_deviation = sigma_floor, detach_deviation
+        self.dropout = nn.Dropout(dropout) if dropout else None
         extent = "valid" if padding == "valid" else "same"
         mode: Literal["zeros", "circular"] = "circular" if padding == "circular" else "zeros"
         self.convolutions = nn.ModuleList(
@@ -184,24 +116,24 @@ class BitNetwork(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, shape (..., bits)
-            Bit strings.
+        x
+            Bit strings, shape (..., bits).
 
         Returns
         -------
-        Tensor, shape (..., channels * positions)
-            The features, channel by channel.
+        Tensor
+            The features, shape (..., channels * positions), channel by channel.
 
         Raises
         ------
         ValueError
-            If the last dimension is not the number of bits.
+            If it is another tensor, or none.
         """
-        if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel():
+        if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel() or x.shape[-1:] != (self.bits,):
             given = f"of shape {tuple(x.shape)} and {x.dtype}" if isinstance(x, Tensor) else checks.shown(x)
-            raise ValueError(f"x is {given}: it must be a tensor of real numbers with at least one element.")
-        if x.ndim == 0 or x.shape[-1] != self.bits:
-            raise ValueError(f"x has shape {tuple(x.shape)}: its last dimension must be the {self.bits} bits.")
+            raise ValueError(
+                f"x is {given}: it must hold real numbers, and its last dimension must be the {self.bits} bits."
+            )
         hidden = x.reshape(-1, 1, self.bits)
         for convolution in self.convolutions:
             hidden = self.nonlinearity(self._convolved(convolution, hidden))
@@ -223,13 +155,13 @@ class BitNetwork(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, shape (..., bits)
-            Bit strings.
+        x
+            Bit strings, shape (..., bits).
 
         Returns
         -------
-        Tensor, shape (..., heads)
-            The mean and, with a second head, the standard deviation.
+        Tensor
+            The mean and, with a second head, the standard deviation, shape (..., heads).
         """
         shared = self.features(x)
         seen = [shared.detach() if k == 1 and self.detach_deviation else shared for k in range(len(self.heads))]
@@ -247,13 +179,14 @@ class AverageNetwork(BitNetwork):
 
     Parameters
     ----------
-    mean : str
+    mean
         The activation of the head.
-    **settings : int, float or str
+    **settings
         The further arguments of `BitNetwork`.
     """
 
-    def __init__(self, mean: str = "sigmoid", **settings: Any) -> None:
+    @checked
+    def __init__(self, mean: Head = "sigmoid", **settings: Any) -> None:
         super().__init__((mean,), **settings)
 
 
@@ -262,17 +195,42 @@ class VarianceNetwork(BitNetwork):
 
     Parameters
     ----------
-    mean : str
+    mean
         The activation of the head for mu. The paper does not name it; all trajectories of its
         Fig. 1 start near (0.5, 0.5), where two sigmoids start.
-    deviation : str
+    deviation
         The activation of the head for sigma.
-    **settings : int, float or str
+    **settings
         The further arguments of `BitNetwork`.
     """
 
-    def __init__(self, mean: str = "sigmoid", deviation: str = "sigmoid", **settings: Any) -> None:
+    @checked
+    def __init__(self, mean: Head = "sigmoid", deviation: Head = "sigmoid", **settings: Any) -> None:
         super().__init__((mean, deviation), **settings)
+
+
+@checked
+def layer_sizes(network: BitNetwork) -> list[tuple]:
+    """What goes into each layer and comes out, the number of its weights, and how far it sees.
+
+    Returns
+    -------
+    list of tuple
+        A row for each layer and head, and one for the whole network: its name, its input and output (channels ×
+        positions), its weights, and the number of input bits that a single output depends on, at the position that
+        depends on most: a window of s_k positions widens by s_k - 1 a layer, until it sees the whole string.
+    """
+    rows: list[tuple] = []
+    inputs, positions, shrinks = 1, network.bits, network.padding == "valid"
+    for layer, convolution in enumerate(network.convolutions, 1):
+        into = f"{inputs} × {positions}"
+        inputs, positions = network.channels, positions - (network.kernel_size - 1) * shrinks
+        seen = min(network.bits, 1 + layer * (network.kernel_size - 1))
+        name = f"convolution {layer}, {network.activation}"
+        rows.append((name, into, f"{inputs} × {positions}", _weights(convolution), seen))
+    for activation, head in zip(network.head_activations, network.heads, strict=True):
+        rows.append((f"linear head, {activation}", inputs * positions, 1, _weights(head), network.bits))
+    return [*rows, ("all", network.bits, len(network.heads), _weights(network), "")]
 
 
 def _weights(module: nn.Module) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbe.data.encoding import all_inputs
-from kbe.networks import ACTIVATIONS, HEADS, PADDINGS, AverageNetwork, BitNetwork, VarianceNetwork
+from kbe.networks import ACTIVATIONS, HEADS, AverageNetwork, BitNetwork, Padding, VarianceNetwork, layer_sizes
 
 FEW = settings(max_examples=25, deadline=None)
+PADDINGS = get_args(Padding)
 BY_HAND = {
     "elu": lambda z: z if z > 0 else math.exp(z) - 1,
     "relu": lambda z: max(z, 0.0),
@@ -55,7 +57,7 @@ def layer_by_hand(rows: list[list[float]], weight, bias, activation: str, paddin
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@pytest.mark.parametrize("padding", ["zeros", "circular", "valid"])
+@pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("activation", "kernel_size"), [("elu", 3), ("tanh", 2), ("relu", 1), ("sigmoid", 4)])
 def test_eq10_convolution_is_the_loop_written_out(padding, activation, kernel_size):
     network = make(bits=6, layers=1, channels=2, kernel_size=kernel_size, activation=activation, padding=padding)
@@ -65,7 +67,7 @@ def test_eq10_convolution_is_the_loop_written_out(padding, activation, kernel_si
         np.testing.assert_allclose(features.detach(), np.ravel(expected), atol=1e-14)
 
 
-@pytest.mark.parametrize("padding", ["zeros", "circular", "valid"])
+@pytest.mark.parametrize("padding", PADDINGS)
 def test_eq9_network_is_the_composition_of_its_layers(padding):
     network = make(bits=8, padding=padding, mean="linear", deviation="softplus")
     x = strings(8)
@@ -121,7 +123,7 @@ def test_number_of_weights_at_the_paper_s_settings():
     layers=st.integers(1, 4),
     channels=st.integers(1, 4),
     size=st.integers(1, 4),
-    padding=st.sampled_from(["zeros", "circular", "valid"]),
+    padding=st.sampled_from(PADDINGS),
 )
 def test_every_size_that_is_accepted_runs(bits, layers, channels, size, padding):
     positions = bits - layers * (size - 1) if padding == "valid" else bits
@@ -176,31 +178,35 @@ def test_bad_sizes(name, value):
 def test_unknown_names(name):
     for argument, known in {"mean": HEADS, "deviation": HEADS, "activation": ACTIVATIONS, "padding": PADDINGS}.items():
         if name not in known:
-            with pytest.raises(ValueError, match="must be one of"):
+            with pytest.raises(ValueError, match=f"{argument} is .* must be one of"):
                 VarianceNetwork(**{argument: name})
 
 
-@pytest.mark.parametrize("heads", [(), "sigmoid"])
-def test_a_network_needs_a_tuple_of_heads(heads):
+@pytest.mark.parametrize("value", [(), "sigmoid", None])
+def test_a_network_needs_a_tuple_of_heads(value):
     with pytest.raises(ValueError, match="heads is"):
-        BitNetwork(heads)
+        BitNetwork(value)
 
 
-@pytest.mark.parametrize("floor", [-0.1, math.nan, math.inf, "none"])
-def test_bad_sigma_floor(floor):
-    with pytest.raises(ValueError, match="sigma_floor is"):
-        VarianceNetwork(sigma_floor=floor)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("sigma_floor", value) for value in (-0.1, math.nan, math.inf, "none")],
+        *[("dropout", value) for value in (-0.1, 1)],
+        ("detach_deviation", 0.5),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}: "):
+        VarianceNetwork(**{name: value})
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (3, 9), (8, 3)])
-def test_inputs_of_another_length(shape):
-    with pytest.raises(ValueError, match="its last dimension must be the 8 bits"):
-        VarianceNetwork()(torch.ones(shape))
-
-
-@pytest.mark.parametrize("x", [None, 5, torch.zeros(0, 8), torch.zeros(2, 8, dtype=torch.int64)])
-def test_an_input_that_is_no_tensor_of_real_numbers_is_refused(x):
-    with pytest.raises(ValueError, match="x is"):
+@pytest.mark.parametrize(
+    "x",
+    [*map(torch.ones, [(), (7,), (3, 9), (8, 3)]), None, 5, torch.zeros(0, 8), torch.zeros(2, 8, dtype=torch.int64)],
+)
+def test_inputs_that_are_no_bit_strings_of_its_length_are_refused(x):
+    with pytest.raises(ValueError, match=r"x is .* must be the 8 bits"):
         VarianceNetwork()(x)
 
 
@@ -233,7 +239,45 @@ def test_a_detached_deviation_does_not_shape_the_features(detach):
     assert (network.heads[1].weight.grad != 0).all() and (network.heads[0].weight.grad == 0).all()
 
 
-@pytest.mark.parametrize(("name", "value"), [("dropout", -0.1), ("dropout", 1), ("detach_deviation", 0.5)])
-def test_settings_of_training_out_of_range_are_refused_by_name(name, value):
-    with pytest.raises(ValueError, match=f"{name} is {value}: "):
-        VarianceNetwork(**{name: value})
+def test_eq10_eq11_sizes_of_the_papers_variance_network():
+    assert [row[1:] for row in layer_sizes(VarianceNetwork())] == [
+        ("1 × 8", "3 × 8", 12, 3),
+        ("3 × 8", "3 × 8", 30, 5),
+        ("3 × 8", "3 × 8", 30, 7),
+        (24, 1, 25, 8),
+        (24, 1, 25, 8),
+        (8, 2, 122, ""),
+    ]
+
+
+def test_eq10_sizes_shrink_where_nothing_stands_beyond_the_ends():
+    rows = layer_sizes(AverageNetwork(padding="valid"))
+    assert [row[2] for row in rows[:3]] == ["3 × 6", "3 × 4", "3 × 2"] and rows[3][1] == 6
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(("bits", "kernel_size", "layers"), [(8, 3, 2), (8, 3, 3), (6, 2, 4), (5, 4, 1)])
+def test_eq10_a_layer_sees_the_bits_that_its_outputs_have_a_slope_in(padding, bits, kernel_size, layers):
+    check_bits_seen(make(AverageNetwork, bits=bits, kernel_size=kernel_size, layers=layers, padding=padding))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "circular"])
+def test_eq10_windows_longer_than_the_string_see_all_of_it(padding):
+    network = make(AverageNetwork, bits=4, kernel_size=3, layers=3, padding=padding)
+    check_bits_seen(network)
+    assert layer_sizes(network)[2][4] == 4
+
+
+def check_bits_seen(network: BitNetwork) -> None:
+    convolutions = network.convolutions
+    for layer, row in enumerate(layer_sizes(network)[: len(convolutions)], 1):
+        network.convolutions = convolutions[:layer]
+        slopes = torch.autograd.functional.jacobian(network.features, torch.ones(network.bits).double())
+        assert int((slopes != 0).sum(1).max()) == row[4]
+    network.convolutions = convolutions
+
+
+def test_sizes_are_those_of_a_bit_network():
+    with pytest.raises(ValueError, match=r"network is .* it must be a BitNetwork"):
+        layer_sizes(torch.nn.Linear(1, 1))

@@ -4,73 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle
+from typing import Annotated
 
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import ArrayLike
 from torch import nn
 
 from kbe import checks
+from kbe.checks import Positive, Run, Shaped, checked
 from kbe.networks import BitNetwork
 from kbe.training import weights
 
+Weights = Annotated[np.ndarray, Shaped("members parameters")]
 
-def resumed(module: nn.Module, parameters: ArrayLike) -> Callable[[], nn.Module]:
+
+@checked
+def resumed(module: nn.Module, parameters: Weights) -> Callable[[], nn.Module]:
     """What `ensemble.train` needs to go on from given weights: it makes one member after the other.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         The architecture.
-    parameters : array, shape (members, parameters)
+    parameters
         Each member's weights, such as those of a run at an epoch; training rounds them to single precision.
 
     Returns
     -------
     callable
         Gives the first member's module when it is first called, then the second's, and after the last the first's.
-
-    Raises
-    ------
-    ValueError
-        If the weights are not finite or do not fit the module.
     """
-    rows = checks.array("parameters", parameters, 2)
-    weights.with_parameters(module, rows[0])  # a misfit is said now
-    following = cycle(rows)
+    weights.with_parameters(module, parameters[0])  # a misfit is said now
+    following = cycle(parameters)
     return lambda: weights.with_parameters(module, next(following))
 
 
-def shrunk_heads(module: BitNetwork, parameters: ArrayLike, inputs: ArrayLike, size: float = 1.0) -> np.ndarray:
+@checked
+def shrunk_heads(
+    module: BitNetwork,
+    parameters: Weights,
+    inputs: Annotated[np.ndarray, Shaped("members points bits")],
+    size: Positive = 1.0,
+) -> np.ndarray:
     """Weights whose first head is scaled down, so that what enters its activation is small again.
 
     Parameters
     ----------
-    module : BitNetwork
+    module
         The architecture.
-    parameters : array, shape (members, parameters)
-        Each member's weights.
-    inputs : array, shape (members, n, bits)
+    parameters
+        Each member's weights; the layers' come back as they are.
+    inputs
         The inputs at which the size is taken.
-    size : float
+    size
         The root mean square over a member's inputs that what enters the activation shall have at most.
-
-    Returns
-    -------
-    numpy.ndarray, shape (members, parameters)
-        The weights with scaled heads; the layers are as they were.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
     """
-    checks.number("size", size, above=0)
-    rows, x = checks.array("parameters", parameters, 2), checks.array("inputs", inputs, 3)
-    if len(rows) != len(x) or not isinstance(module, BitNetwork):
-        raise ValueError(f"parameters has {len(rows)} members and inputs {len(x)}: a BitNetwork needs as many of both.")
-    return np.stack([_shrunk(module, row, torch.as_tensor(one), size) for row, one in zip(rows, x, strict=True)])
+    return np.stack([_shrunk(module, *one, size) for one in zip(parameters, torch.as_tensor(inputs), strict=True)])
 
 
 def time_to_learn(run: xr.Dataset, error: float = 0.125) -> xr.DataArray:
@@ -98,30 +88,26 @@ def time_to_learn(run: xr.Dataset, error: float = 0.125) -> xr.DataArray:
     return run["epoch"][small.argmax("epoch")].drop_vars("epoch").where(small.any("epoch"), np.inf)
 
 
-def first_speed(run: xr.Dataset) -> xr.DataArray:
-    r"""How fast the mean squared error falls at first, per epoch and learning rate.
+@checked
+def first_speed(run: Run) -> xr.DataArray:
+    r"""How fast the mean squared error of each member falls at first, per epoch and learning rate.
 
     For small steps on the mean of half the squared errors r it is
-    :math:`2\, \mathbf r^\top \boldsymbol\Theta\, \mathbf r / N^2`, by Eq. (4).
+    :math:`2\, \mathbf r^\top \boldsymbol\Theta\, \mathbf r / N^2`, by equation 4.
 
     Parameters
     ----------
-    run : xarray.Dataset
-        What `ensemble.train` returns for the squared error, with the start and the first epoch recorded.
-
-    Returns
-    -------
-    xarray.DataArray, shape (member,)
-        The speed, greater than 0 where the error falls.
+    run
+        A training on the squared error, with the start and the first epoch recorded.
 
     Raises
     ------
     ValueError
         If the first two recorded epochs are not 0 and 1.
     """
+    if list(run["epoch"].values[:2]) != [0, 1]:
+        raise ValueError(f"run has recorded the epochs {run['epoch'].values[:2]} first: they must be 0 and 1.")
     error = _squared_error(run)
-    if list(error["epoch"].values[:2]) != [0, 1]:
-        raise ValueError("run must have recorded the epochs 0 and 1.")
     return (error.isel(epoch=0) - error.isel(epoch=1)) / run.attrs["learning_rate"]
 
 

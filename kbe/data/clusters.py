@@ -1,26 +1,27 @@
-"""Data with dense and sparse places: clusters of bit strings, and when each of them is learnt (section IV)."""
+"""Data with dense and sparse places: clusters of bit strings (section IV)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import xarray as xr
 
-from kbe import checks
+from kbe.checks import Count, Natural, Seed, Shaped, Whole, checked, shown
 from kbe.data import encoding
 
 _TRIALS = 1000
 
 
+@checked
 def draw(
-    counts: Sequence[int] | np.ndarray,
-    bits: int = 8,
-    members: int = 1,
+    counts: Annotated[np.ndarray, Shaped("... clusters", low=0)],
+    bits: Annotated[int, Whole(1, 12)] = 8,
+    members: Count = 1,
     *,
-    radius: int = 0,
-    separation: int = 4,
-    seed: int = 0,
+    radius: Natural = 0,
+    separation: Count = 4,
+    seed: Seed = 0,
 ) -> xr.Dataset:
     """Draw clusters of points for each member: centres far from each other, and some points at each.
 
@@ -30,18 +31,18 @@ def draw(
 
     Parameters
     ----------
-    counts : array of int, shape (clusters,) or (members, clusters)
-        Points of each cluster, at least 0; every member has the same number of points in all, at least 1.
-    bits : int
-        b, the length of a bit string, from 1 to 12.
-    members : int
+    counts
+        Points of each cluster, or a row of them for each member; every member has the same number in all.
+    bits
+        b, the length of a bit string.
+    members
         The number of independent data sets.
-    radius : int
+    radius
         The points of a cluster are drawn from the inputs within this Hamming distance of its centre, with
         repetition; at 0 the cluster is one input, repeated.
-    separation : int
+    separation
         The least distance of two centres, above twice the radius.
-    seed : int
+    seed
         Start of every random draw.
 
     Returns
@@ -53,26 +54,27 @@ def draw(
     Raises
     ------
     ValueError
-        If an argument is out of range, or so many centres cannot be placed.
+        If the counts are not as described, the radius is too large, or so many centres cannot be placed.
     """
-    checks.integer("bits", bits, 1, 12)
-    checks.integer("members", members, 1)
-    checks.integer("radius", radius, 0, bits)
-    checks.integer("separation", separation, 2 * radius + 1)
-    checks.integer("seed", seed, 0)
-    counts = _counts(counts, members)
+    if counts.shape[:-1] not in ((), (members,)) or (counts % 1).any():
+        raise ValueError(f"counts is {shown(counts)}: it must be whole numbers, one a cluster or a row a member.")
+    if np.ptp(counts.sum(-1)) or not counts.any():
+        raise ValueError(f"counts is {shown(counts)}: its sum must be the same, at least 1, for every member.")
+    if radius > bits or separation <= 2 * radius:
+        raise ValueError(
+            f"radius is {radius}: it must be at most {bits} bits and below half the separation {separation}."
+        )
+    rows = np.broadcast_to(counts, (members, counts.shape[-1])).astype(int)
     inputs = encoding.all_inputs(bits)
     distance = encoding.hamming_distance(inputs, inputs)
-    centres, points, owners = [], [], []
-    for member, row in enumerate(counts):
+    centres, points = [], []
+    for member, row in enumerate(rows):
         generator = encoding.member_generator(seed, member, "inputs")
-        centre = _centres(distance, len(row), separation, generator)
-        near = [generator.choice(np.flatnonzero(distance[c] <= radius), n) for c, n in zip(centre, row, strict=True)]
-        centres.append(centre)
-        points.append(np.concatenate(near))
-        owners.append(np.repeat(np.arange(len(row)), row))
-    target = (np.arange(counts.shape[1]) % 2).astype(float)
-    owner = np.array(owners)
+        centres.append(_centres(distance, len(row), separation, generator))
+        near = [np.flatnonzero(distance[centre] <= radius) for centre in centres[-1]]
+        points.append(np.concatenate([generator.choice(one, count) for one, count in zip(near, row, strict=True)]))
+    owner = np.array([np.repeat(np.arange(len(row)), row) for row in rows])
+    target = (np.arange(rows.shape[1]) % 2).astype(float)
     return xr.Dataset(
         {
             "x": (("member", "point", "bit"), inputs[np.array(points)]),
@@ -80,52 +82,36 @@ def draw(
             "cluster": (("member", "point"), owner),
             "centre": (("member", "cluster", "bit"), inputs[np.array(centres)]),
             "target": ("cluster", target),
-            "count": (("member", "cluster"), counts),
+            "count": (("member", "cluster"), rows),
         },
         coords={"member": np.arange(members)},
         attrs={"bits": bits, "members": members, "radius": radius, "separation": separation, "seed": seed},
     )
 
 
-def allot(shares: Sequence[float] | np.ndarray, points: int) -> np.ndarray:
+@checked
+def allot(shares: Annotated[np.ndarray, Shaped("clusters", low=0)], points: Natural) -> np.ndarray:
     """Whole numbers of points in given shares, those with the largest remainders rounded up.
 
     Parameters
     ----------
-    shares : array, shape (clusters,)
-        Shares, at least 0, in any unit.
-    points : int
-        How many points there are to allot.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (clusters,)
-        The points of each, with the wanted sum.
+    shares
+        In any unit.
+    points
+        How many there are to allot; the sum of what is returned.
 
     Raises
     ------
     ValueError
-        If a share is negative or none is above 0.
+        If no share is above 0.
     """
-    values = checks.array("shares", shares, 1)
-    checks.integer("points", points, 0)
-    if values.min() < 0 or not values.any():
-        raise ValueError(f"shares is {checks.shown(shares)}: every share must be at least 0, and one above 0.")
-    exact = values / values.sum() * points
+    if not shares.any():
+        raise ValueError(f"shares is {shown(shares)}: one share must be above 0.")
+    exact = shares / shares.sum() * points
     whole = np.floor(exact).astype(int)
     order = np.argsort(whole - exact, kind="stable")
     whole[order[: points - whole.sum()]] += 1
     return whole
-
-
-def _counts(counts: Sequence[int] | np.ndarray, members: int) -> np.ndarray:
-    values = checks.array("counts", counts, (1, 2))
-    rows = np.broadcast_to(values, (members, values.shape[-1])) if values.ndim == 1 else values
-    if rows.min() < 0 or (rows != np.round(rows)).any() or len(rows) != members:
-        raise ValueError(f"counts has shape {values.shape}: it must be whole numbers of at least 0, a row a member.")
-    if len(set(rows.sum(1))) > 1 or not rows.any():
-        raise ValueError("counts must have the same sum, at least 1, for every member.")
-    return rows.astype(int)
 
 
 def _centres(distance: np.ndarray, wanted: int, separation: int, generator: np.random.Generator) -> list[int]:

@@ -7,52 +7,84 @@ seed and on its own number alone, and a smaller data set is the start of a large
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
 import numpy as np
 import xarray as xr
 
-from kbe import checks
+from kbe.checks import Count, Natural, Points, Seed, Shaped, Whole, checked
 
-MAX_BITS = 20
+Bits = Annotated[int, Whole(1, 20)]
+Stream = Literal["inputs", "targets", "weights", "batches", "functions", "noise", "held out"]
 
 
-def all_inputs(bits: int) -> np.ndarray:
-    """All 2^b bit strings, in the order of the numbers that they spell.
+@dataclass(frozen=True)
+class _Binary(Shaped):
+    """Bit strings: an array of zeros and ones."""
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+        result = super().__call__(name, value, sizes)
+        if not np.isin(result, (0, 1)).all():
+            raise ValueError(f"{name} holds a value other than 0 and 1: bit strings hold zeros and ones.")
+        return result
+
+
+@checked
+def all_inputs(bits: Bits) -> np.ndarray:
+    """All 2^b bit strings of length b in the order of the numbers that they spell, the most significant bit first."""
+    return _spelled(np.arange(2**bits), bits)
+
+
+@checked
+def indices(inputs: Annotated[np.ndarray, _Binary("... bits")]) -> np.ndarray:
+    """The place of each bit string among `all_inputs`: the number that it spells."""
+    return (inputs @ 2.0 ** np.arange(inputs.shape[-1])[::-1]).astype(int)
+
+
+@checked
+def in_order(values: Points, inputs: Annotated[np.ndarray, _Binary("member points bits")]) -> np.ndarray:
+    """Values at all bit strings, put from each member's own order of them into that of `all_inputs`.
 
     Parameters
     ----------
-    bits : int
-        b, from 1 to 20.
-
-    Returns
-    -------
-    numpy.ndarray, shape (2**bits, bits)
-        Zeros and ones, float64, the most significant bit first.
+    values
+        One value an input, shape (member, ..., points).
+    inputs
+        Every bit string once for each member, in its order.
 
     Raises
     ------
     ValueError
-        If `bits` is out of range.
+        If a member's inputs are not all bit strings, or there are values for other members.
     """
-    checks.integer("bits", bits, 1, MAX_BITS)
-    return _spell(np.arange(2**bits), bits)
+    places = indices(inputs)
+    if places.shape[1] != 2 ** inputs.shape[2] or (np.sort(places) != np.arange(places.shape[1])).any():
+        raise ValueError(f"inputs has shape {inputs.shape}: each member must hold every bit string once.")
+    if values.ndim < 2 or len(values) != len(places):
+        raise ValueError(f"values has shape {values.shape}: it must be ({len(places)}, ..., {places.shape[1]}).")
+    return np.take_along_axis(values, np.expand_dims(places.argsort(), tuple(range(1, values.ndim - 1))), -1)
 
 
-def random_encoding(points: int, bits: int = 8, members: int = 1, *, repeat: bool = False, seed: int = 0) -> xr.Dataset:
+@checked
+def random_encoding(
+    points: Count, bits: Bits = 8, members: Count = 1, *, repeat: bool = False, seed: Seed = 0
+) -> xr.Dataset:
     """Draw N pairs of a bit string and a binary target for each member (section II).
 
     Parameters
     ----------
-    points : int
-        N, the number of pairs; at most 2**bits without repetition.
-    bits : int
+    points
+        N, the number of pairs; at most 2^b without repetition.
+    bits
         b, the length of a bit string.
-    members : int
+    members
         The number of independent data sets.
-    repeat : bool
+    repeat
         Whether an input may be drawn more than once, possibly with both targets.
         The paper does not say; an encoding gives each input one code, so the
         default draws without repetition.
-    seed : int
+    seed
         Start of every random draw.
 
     Returns
@@ -64,91 +96,40 @@ def random_encoding(points: int, bits: int = 8, members: int = 1, *, repeat: boo
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If there are more points than inputs and none may repeat.
     """
-    checks.integer("bits", bits, 1, MAX_BITS)
-    checks.flag("repeat", repeat)
-    checks.integer("points", points, 1, None if repeat else 2**bits)
-    checks.integer("members", members, 1)
-    checks.integer("seed", seed, 0)
-    codes = np.empty((members, points), np.int64)
-    targets = np.empty((members, points))
+    if not repeat and points > 2**bits:
+        raise ValueError(f"points is {points}: it must be at most {2**bits} where no input of {bits} bits repeats.")
+    numbers, targets = np.empty((members, points), np.int64), np.empty((members, points))
     for member in range(members):
-        inputs_from, targets_from = (member_generator(seed, member, stream) for stream in ("inputs", "targets"))
-        codes[member] = (
-            inputs_from.integers(0, 2**bits, points) if repeat else inputs_from.permutation(2**bits)[:points]
-        )
-        targets[member] = targets_from.integers(0, 2, points)
+        draw = member_generator(seed, member, "inputs")
+        numbers[member] = draw.integers(0, 2**bits, points) if repeat else draw.permutation(2**bits)[:points]
+        targets[member] = member_generator(seed, member, "targets").integers(0, 2, points)
     return xr.Dataset(
-        {"x": (("member", "point", "bit"), _spell(codes, bits)), "y": (("member", "point"), targets)},
+        {"x": (("member", "point", "bit"), _spelled(numbers, bits)), "y": (("member", "point"), targets)},
         coords={"member": np.arange(members), "point": np.arange(points), "bit": np.arange(bits)},
         attrs={"points": points, "bits": bits, "members": members, "repeat": int(repeat), "seed": seed},
     )
 
 
-def hamming_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The number of bits in which two strings differ, for all pairs.
+@checked
+def hamming_distance(
+    first: Annotated[np.ndarray, _Binary("... first bits")],
+    second: Annotated[np.ndarray, _Binary("... second bits")],
+) -> np.ndarray:
+    """The number of bits in which two strings differ, for all pairs, shape (..., first, second).
 
     Its square root is the Euclidean distance of the strings as vectors.
-
-    Parameters
-    ----------
-    first : array, shape (n, bits)
-        Bit strings of zeros and ones.
-    second : array, shape (m, bits)
-        Bit strings of the same length.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, m)
-        The distances, from 0 to bits.
-
-    Raises
-    ------
-    ValueError
-        If an array is not two-dimensional, holds anything but zeros and ones, or the lengths differ.
     """
-    first, second = _bit_strings("first", first), _bit_strings("second", second)
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"first has strings of {first.shape[1]} bits, second of {second.shape[1]}: they must agree.")
-    return first @ (1 - second).T + (1 - first) @ second.T
+    return first @ (1 - second).mT + (1 - first) @ second.mT
 
 
-def member_generator(seed: int, member: int, stream: str) -> np.random.Generator:
-    """The random generator of one member for one purpose, independent of all others.
-
-    Parameters
-    ----------
-    seed : int
-        Start of every random draw, at least 0.
-    member : int
-        The member's number, at least 0.
-    stream : {"inputs", "targets", "weights", "batches", "functions", "noise", "held out"}
-        What is drawn from it.
-
-    Returns
-    -------
-    numpy.random.Generator
-        A generator that depends on these three alone.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-    """
-    streams = ("inputs", "targets", "weights", "batches", "functions", "noise", "held out")
-    checks.integer("seed", seed, 0)
-    checks.integer("member", member, 0)
-    checks.choice("stream", stream, streams)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(member, streams.index(stream))))
+@checked
+def member_generator(seed: Seed, member: Natural, stream: Stream) -> np.random.Generator:
+    """The random generator of one member for one purpose: it depends on these three alone, and on no other's draws."""
+    place = get_args(Stream).index(stream)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(member, place)))
 
 
-def _spell(codes: np.ndarray, bits: int) -> np.ndarray:
-    return (codes[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.float64)
-
-
-def _bit_strings(name: str, value: np.ndarray) -> np.ndarray:
-    result = checks.array(name, value, 2)
-    if not np.isin(result, (0, 1)).all():
-        raise ValueError(f"{name} holds a value other than 0 and 1: bit strings hold zeros and ones.")
-    return result
+def _spelled(numbers: np.ndarray, bits: int) -> np.ndarray:
+    return (numbers[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.float64)

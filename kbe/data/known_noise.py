@@ -7,27 +7,28 @@ smooth: a flip of one bit out of b moves each by a b-th of its range, on average
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 
-from kbe import checks
+from kbe.checks import Count, Positive, Seed, checked, shown
 from kbe.data import encoding
-
-NOISES = ("gaussian", "laplace")
 
 CENTRE, REACH = 0.5, 0.25  # of the mean: targets seldom leave the range of a sigmoid head
 
 
+@checked
 def known_encoding(
-    points: int,
-    bits: int = 8,
-    members: int = 1,
+    points: Count,
+    bits: encoding.Bits = 8,
+    members: Count = 1,
     *,
-    repeats: int = 1,
-    noise: str = "gaussian",
-    lowest: float = 0.03,
-    highest: float = 0.2,
-    seed: int = 0,
+    repeats: Count = 1,
+    noise: Literal["gaussian", "laplace"] = "gaussian",
+    lowest: Positive = 0.03,
+    highest: Positive = 0.2,
+    seed: Seed = 0,
 ) -> xr.Dataset:
     r"""Draw inputs for each member, and targets about a known mean with a known standard deviation.
 
@@ -39,19 +40,19 @@ def known_encoding(
 
     Parameters
     ----------
-    points : int
-        Distinct inputs, at most 2**bits.
-    bits : int
+    points
+        Distinct inputs, at most 2^b.
+    bits
         b, the length of a bit string.
-    members : int
+    members
         The number of independent data sets, each with functions of its own.
-    repeats : int
+    repeats
         Targets at each input.
-    noise : {"gaussian", "laplace"}
+    noise
         The distribution of the targets about the mean.
-    lowest, highest : float
+    lowest, highest
         The range of the standard deviation, d_0 and d_1, reached at one input each.
-    seed : int
+    seed
         Start of every random draw; the inputs are those of `encoding.random_encoding`.
 
     Returns
@@ -63,24 +64,23 @@ def known_encoding(
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If the range is empty, or there are more points than inputs.
     """
-    checks.integer("repeats", repeats, 1)
-    checks.choice("noise", noise, NOISES)
-    checks.number("lowest", lowest, above=0)
-    checks.number("highest", highest, lowest)
+    if highest < lowest:
+        raise ValueError(f"highest is {highest}: it must be at least the lowest, {lowest}.")
     drawn = encoding.random_encoding(points, bits, members, seed=seed)
     attributes = {"repeats": repeats, "noise": noise, "lowest": lowest, "highest": highest}
     inputs = drawn.x.values.repeat(repeats, axis=1)
     return _with_targets(inputs, drawn.member.values, {**drawn.attrs, **attributes}, "noise")
 
 
-def everywhere(data: xr.Dataset) -> xr.Dataset:
+@checked
+def on_all_inputs(data: xr.Dataset) -> xr.Dataset:
     """The same members' functions on all inputs, with targets that no training has seen.
 
     Parameters
     ----------
-    data : xarray.Dataset
+    data
         As `known_encoding` makes it, or some of its members.
 
     Returns
@@ -94,18 +94,17 @@ def everywhere(data: xr.Dataset) -> xr.Dataset:
     ValueError
         If the data are others.
     """
-    if not isinstance(data, xr.Dataset) or not {"lowest", "highest", "noise", "seed", "bits"} <= set(data.attrs):
-        raise ValueError(f"data is {checks.shown(data)}: it must be what known_encoding returns.")
+    if not {"lowest", "highest", "noise", "seed", "bits"} <= set(data.attrs):
+        raise ValueError(f"data is {shown(data)}: it must be what known_encoding returns.")
     strings = encoding.all_inputs(data.attrs["bits"])
     inputs = np.broadcast_to(strings, (data.sizes["member"], *strings.shape))
     result = _with_targets(inputs, data.member.values, {**data.attrs, "repeats": 1, "points": len(strings)}, "held out")
-    seen = np.zeros((data.sizes["member"], len(strings)), bool)
-    codes = (data.x.values @ 2 ** np.arange(data.attrs["bits"])[::-1]).astype(int)
-    np.put_along_axis(seen, codes, True, axis=1)
-    return result.assign(held_out=(("member", "point"), ~seen))
+    held_out = np.ones(inputs.shape[:2], bool)
+    np.put_along_axis(held_out, encoding.indices(data.x), False, axis=1)
+    return result.assign(held_out=(("member", "point"), held_out))
 
 
-def _with_targets(inputs: np.ndarray, members: np.ndarray, attributes: dict, stream: str) -> xr.Dataset:
+def _with_targets(inputs: np.ndarray, members: np.ndarray, attributes: dict, stream: encoding.Stream) -> xr.Dataset:
     drawn = [_targets(x, int(member), attributes, stream) for x, member in zip(inputs, members, strict=True)]
     y, mean, deviation = np.array(drawn).swapaxes(0, 1)
     dims = ("member", "point")
@@ -116,7 +115,7 @@ def _with_targets(inputs: np.ndarray, members: np.ndarray, attributes: dict, str
     )
 
 
-def _targets(x: np.ndarray, member: int, attributes: dict, stream: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _targets(x: np.ndarray, member: int, attributes: dict, stream: encoding.Stream) -> tuple[np.ndarray, ...]:
     """One member's targets, and the mean and deviation that they are drawn with."""
     vectors = encoding.member_generator(attributes["seed"], member, "functions").standard_normal((2, x.shape[1]))
     u, v = (vectors / np.abs(vectors).sum(1, keepdims=True)) @ (2 * x - 1).T

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from kbe.companions.splitting import gray_order
 from kbe.figures.style import STYLES
 
 
@@ -60,7 +59,7 @@ def maps_of_inputs(outputs: Mapping[str, xr.DataArray], trained: np.ndarray, tar
     """
     epochs = next(iter(outputs.values()))["epoch"].values
     bits = int(next(iter(outputs.values())).sizes["point"]).bit_length() - 1
-    rows, columns = gray_order(bits // 2), gray_order(bits - bits // 2)
+    rows, columns = _gray_order(bits // 2), _gray_order(bits - bits // 2)
     place = {row * len(columns) + column: (j, i) for i, row in enumerate(rows) for j, column in enumerate(columns)}
     across, down = np.array([place[int(code)] for code in trained]).T
     size = (5.4, 1.1 + 1.35 * len(outputs))
@@ -112,3 +111,9 @@ def splits_over_epochs(
     axes[1].set(xscale="log", xlabel="epoch", ylabel="density of the boundary", ylim=(0, None))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _gray_order(bits: int) -> np.ndarray:
+    """The numbers of that many bits in an order in which neighbours differ by one bit."""
+    numbers = np.arange(2**bits)
+    return numbers ^ (numbers >> 1)

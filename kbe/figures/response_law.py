@@ -51,7 +51,7 @@ def predictions_of_laws(found: Mapping[str, xr.Dataset]) -> Figure:
     Parameters
     ----------
     found : mapping of str to xarray.Dataset
-        By the name of the range, what `laws.compare_laws` returns.
+        By the name of the range, what `laws.compare_extrapolations` returns.
 
     Returns
     -------

@@ -7,7 +7,6 @@ import xarray as xr
 from torch import nn
 
 from kbe.response import tangent_kernel
-from kbe.response.drift import _weights
 from kbe.theory import average_network
 
 
@@ -38,7 +37,7 @@ def constant_kernel_prediction(module: nn.Module, run: xr.Dataset) -> xr.Dataset
     ValueError
         If the run lacks its weights or was not trained so.
     """
-    weights = _weights(run, "x", "y", "mu")
+    weights = run["parameters"].transpose("member", "epoch", "parameter")
     if run.attrs.get("loss") != "squared_error" or run.attrs.get("batch_size") != run.sizes["point"]:
         raise ValueError("run must come from training on the squared error with the full batch.")
     kernels = tangent_kernel.ensemble_kernel(module, weights[:, 0], run["x"].to_numpy(), own_inputs=True)[..., 0, 0]

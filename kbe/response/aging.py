@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from kbe import checks
+from kbe import statistics
+from kbe.checks import Confidence, Count, Finite, Holds, Seed, Shaped, checked, shown
 
 CLOCKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "power": np.log,
@@ -20,16 +22,27 @@ CLOCKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 STEEPEST = 20.0  # powers of e: a decay by more is over, and a growth by more is not looked for
 
 
+def _two_epochs(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+    ends = Shaped("ends", increasing=True)(name, value, sizes)
+    if len(ends) != 2:
+        raise ValueError(f"{name} is {shown(value)}: it must be two epochs, the earlier one first.")
+    return ends
+
+
+Window = Annotated[np.ndarray, _two_epochs]
+
+
+@checked
 def fit_aging(
-    profile: xr.Dataset,
-    window: tuple[float, float] | None = None,
+    profile: Annotated[xr.Dataset, Holds("mean", "a Dataset whose mean is over member, epoch and distance")],
+    window: Window | None = None,
     *,
-    offset: float = 0.0,
-    center: str = "median",
-    weighting: str = "relative",
-    resamples: int = 200,
-    level: float = 0.95,
-    seed: int = 0,
+    offset: Finite = 0.0,
+    center: Literal["median", "mean"] = "median",
+    weighting: Literal["relative", "absolute"] = "relative",
+    resamples: Count = 200,
+    level: Confidence = 0.95,
+    seed: Seed = 0,
 ) -> xr.Dataset:
     r"""The aging law fitted to measured responses, beside two others that it must beat, Eq. (5).
 
@@ -43,23 +56,19 @@ def fit_aging(
 
     Parameters
     ----------
-    profile : xarray.Dataset
+    profile
         `mean` (member, epoch, distance), as `response_profile` makes it.
-    window : (float, float) or None
+    window
         The first and the last epoch that count, both included; None means all from the first positive
         time on. Every recorded epoch in it weighs the same: record evenly in log t to weigh decades alike.
-    offset : float
+    offset
         Added to the epoch to give the t of the law, for a clock that does not start at 0.
-    center : {"median", "mean"}
+    center
         What stands for many members; the tail over members is heavy once some are unstable.
-    weighting : {"relative", "absolute"}
+    weighting
         Whether every distance counts alike, or by the size of its response.
-    resamples : int
-        The number of resamples.
-    level : float
+    level
         The share of resamples that an interval holds.
-    seed : int
-        Start of the random draws.
 
     Returns
     -------
@@ -77,17 +86,11 @@ def fit_aging(
     Raises
     ------
     ValueError
-        If an argument is not as described or the window holds fewer than three epochs.
+        If the mean has other dimensions, the window holds fewer than three epochs, or no member is finite in it.
     """
-    checks.choice("center", center, ("median", "mean"))
-    checks.choice("weighting", weighting, ("relative", "absolute"))
-    checks.integer("resamples", resamples, 1)
-    checks.integer("seed", seed, 0)
-    if checks.number("level", level, above=0) >= 1:
-        raise ValueError(f"level is {checks.shown(level)}: it must be less than 1.")
-    epochs, values = _windowed(profile, window, checks.number("offset", offset))
-    time = epochs + offset
-    finite = np.isfinite(values).all((1, 2))
+    response = _windowed(profile["mean"], window, offset)
+    epochs, values = response["epoch"].values, response.values
+    time, finite = epochs + offset, np.isfinite(values).all((1, 2))
     kept = values[finite]
     if not len(kept):
         raise ValueError(
@@ -95,79 +98,60 @@ def fit_aging(
         )
     middle = np.median if center == "median" else np.mean
     curve = middle(kept, axis=0)
-    fits = [_fit_law(law, time, curve, weighting) for law in CLOCKS]
-    errors = np.array([_error(curve, decay, shape, weighting) for _, decay, shape in fits])
+    rate, decays, shapes = zip(*[_fit_law(law, time, curve, weighting) for law in CLOCKS], strict=True)
+    errors = np.array([_error(curve, *fit, weighting) for fit in zip(decays, shapes, strict=True)])
     with np.errstate(over="ignore"):  # takes K(d) of the power law from the first epoch of the window to t = 1
-        start = np.array([time[0] ** fits[0][0], 1.0, 1.0])
-    rates, misses = _resampled(kept, time, middle, weighting, resamples, np.random.default_rng(seed))
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(rates, tails, axis=0) if len(kept) > 1 else np.full((2, len(CLOCKS)), np.nan)
-    best = np.argmin(misses, 1)
-    preferred = [np.mean(best == i) if len(misses) else np.nan for i in range(len(CLOCKS))]
+        start = np.array([time[0] ** rate[0], 1.0, 1.0])
+    rates, misses = _resampled(kept, time, middle, weighting, statistics.draws(len(kept), resamples, seed))
+    low, high = np.quantile(rates, np.array([(1 - level) / 2, (1 + level) / 2]), axis=0)
+    with np.errstate(invalid="ignore"):  # 0 of 0 where no draw leaves a member out
+        error = misses.sum(0) / len(misses)
+        preferred = np.bincount(misses.argmin(1), minlength=len(CLOCKS)) / len(misses)
     return xr.Dataset(
         {
-            "rate": ("law", [rate for rate, _, _ in fits]),
+            "rate": ("law", list(rate)),
             "rate_low": ("law", low),
             "rate_high": ("law", high),
-            "profile": (("law", "distance"), start[:, None] * [shape for _, _, shape in fits]),
-            "r_squared": ("law", 1 - errors / errors[-1] if errors[-1] > 0 else np.full(len(fits), np.nan)),
-            "error": ("law", misses.mean(0) if len(misses) else np.full(len(fits), np.nan)),
+            "profile": (("law", "distance"), start[:, None] * shapes),
+            "r_squared": ("law", 1 - errors / (errors[-1] or np.nan)),
+            "error": ("law", error),
             "preferred": ("law", preferred),
         },
-        coords={"law": list(CLOCKS), "distance": profile["distance"]},
-        attrs={
-            "window": [float(epochs[0]), float(epochs[-1])],
-            "members": int(finite.sum()),
-            "left_out": int((~finite).sum()),
-            "offset": float(offset),
-            "center": center,
-            "weighting": weighting,
-            "resamples": resamples,
-            "level": float(level),
+        {"law": list(CLOCKS), "distance": profile["distance"]},
+        {
+            "window": [float(epochs[0]), float(epochs[-1])], "members": len(kept), "left_out": len(values) - len(kept),
+            "offset": offset, "center": center, "weighting": weighting, "resamples": resamples, "level": level,
             "seed": seed,
         },
-    )
+    )  # fmt: skip
 
 
-def _windowed(profile: xr.Dataset, window: tuple[float, float] | None, offset: float) -> tuple[np.ndarray, np.ndarray]:
-    """The epochs of the window, and the responses (member, epoch, distance) there."""
-    if (
-        not isinstance(profile, xr.Dataset)
-        or "mean" not in profile
-        or set(profile["mean"].dims) != {"member", "epoch", "distance"}
-    ):
+def _windowed(response: xr.DataArray, window: np.ndarray | None, offset: float) -> xr.DataArray:
+    """The response (member, epoch, distance) at the positive times of the window."""
+    if set(response.dims) != {"member", "epoch", "distance"}:
         raise ValueError("profile must be a Dataset whose mean has the dimensions member, epoch and distance.")
-    epochs = checks.array("epoch", profile["epoch"], 1)
-    ends = (-np.inf, np.inf) if window is None else checks.array("window", window, 1)
-    if len(ends) != 2 or ends[0] >= ends[1]:
-        raise ValueError(f"window is {checks.shown(window)}: it must be two epochs, the earlier one first.")
-    inside = (epochs + offset > 0) & (epochs >= ends[0]) & (epochs <= ends[1])
+    ends = (-np.inf, np.inf) if window is None else window
+    epoch = Shaped("epochs")("profile.epoch", response["epoch"], {})
+    inside = (epoch + offset > 0) & (epoch >= ends[0]) & (epoch <= ends[1])
     if inside.sum() < 3:
         raise ValueError(f"window holds {inside.sum()} epochs at positive times: a fit needs at least 3.")
-    values = profile["mean"].transpose("member", "epoch", "distance").to_numpy()
-    return epochs[inside], checks.array("profile", values, 3, finite=False)[:, inside]
+    return response.transpose("member", "epoch", "distance")[:, inside].astype(np.float64)
 
 
 def _resampled(
-    values: np.ndarray,
-    time: np.ndarray,
-    middle: Callable[..., np.ndarray],
-    weighting: str,
-    resamples: int,
-    generator: np.random.Generator,
+    values: np.ndarray, time: np.ndarray, middle: Callable[..., np.ndarray], weighting: str, draws: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rates and errors (resample, law); a draw that leaves no member out has no error."""
-    members, rates, misses = len(values), [], []
-    for _ in range(resamples if members > 1 else 0):
-        drawn = generator.integers(0, members, members)
-        rest = np.setdiff1d(np.arange(members), drawn)
+    """Rates and errors (resample, law); a draw that leaves no member out has no error, and of one member no rate."""
+    rates, misses = [], []
+    for drawn in draws if len(values) > 1 else ():
+        rest = np.setdiff1d(np.arange(len(values)), drawn)
         curve = middle(values[drawn], axis=0)
         fits = [_fit_law(law, time, curve, weighting) for law in CLOCKS]
         rates.append([rate for rate, _, _ in fits])
         if len(rest):
             unseen = middle(values[rest], axis=0)
             misses.append([_error(unseen, decay, shape, weighting) for _, decay, shape in fits])
-    return np.reshape(rates, (-1, len(CLOCKS))), np.reshape(misses, (-1, len(CLOCKS)))
+    return np.array(rates or [[np.nan] * len(CLOCKS)]), np.reshape(misses, (-1, len(CLOCKS)))
 
 
 def _fit_law(law: str, time: np.ndarray, curve: np.ndarray, weighting: str) -> tuple[float, np.ndarray, np.ndarray]:

@@ -6,28 +6,77 @@ real networks, through the weights that `ensemble.train(..., keep_parameters=Tru
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 from torch import nn
 
-from kbe import checks
+from kbe.checks import Holds, KeptWeights, Shaped, checked
 from kbe.response import tangent_kernel
-from kbe.response.profiles import LEADING, response_profile
+from kbe.response.profiles import Kernels, response_profile
 
-_KERNEL_NUMBERS = 2**24  # in the kernels held at once: 128 MiB
+KERNEL_NUMBERS = 2**24  # in the kernels held at once: 128 MiB
+PAIRS = ("trained, trained", "unseen, trained", "unseen, unseen")
 
 
-def drift_in_training(module: nn.Module, run: xr.Dataset, inputs: ArrayLike | None = None) -> xr.Dataset:
-    """How far the kernel has moved from its start, in size and in shape, at every recorded epoch, Eq. (5), (12).
+@checked
+def kernel_drift(initial: Kernels, current: Kernels) -> xr.Dataset:
+    r"""How far a kernel has moved in training, in size and in shape; both are constant where equation 12 holds.
+
+    .. math:: \text{size} = \frac{|K_t|}{|K_0|}, \qquad
+        \text{shape} = 1 - \frac{\langle K_0, K_t \rangle}{|K_0|\,|K_t|}
+
+    with the Frobenius norm. Aging that is nothing but a factor, as in equation 5, changes the size alone.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        The architecture.
-    run : xarray.Dataset
-        What `ensemble.train` returns, with `parameters`; its first recorded epoch is what the others are
-        compared with.
+    initial
+        The kernel before, K_0 (..., n, m), such as `theta[..., 0, 0]` or a `gram_matrix`.
+    current
+        The kernel after, K_t; its leading dimensions may be more than those of the initial one, which is then
+        repeated, by place and not by name.
+
+    Returns
+    -------
+    xarray.Dataset
+        `size` and `shape` over the leading dimensions, which are called member and epoch where they have no name.
+        Both are NaN where a kernel is not finite or zero everywhere.
+
+    Raises
+    ------
+    ValueError
+        If the initial kernel cannot be repeated to the leading dimensions of the current one.
+
+    Examples
+    --------
+    >>> start = np.diag([3.0, 4.0])
+    >>> drift = kernel_drift(start, [start / 2, start[::-1]])
+    >>> drift["size"].values, drift["shape"].values
+    (array([0.5, 1. ]), array([0., 1.]))
+    """
+    sides = zip(initial.shape[-3::-1], current.shape[-3::-1], strict=False)
+    if initial.ndim > current.ndim or any(before not in (1, after) for before, after in sides):
+        raise ValueError(f"initial has shape {initial.shape} and current {current.shape}: they must fit.")
+    with np.errstate(invalid="ignore", over="ignore"):
+        norms = [np.sqrt(np.einsum("...ij,...ij->...", k, k)) for k in (initial.values, current.values)]
+        norms = [np.where((norm > 0) & np.isfinite(norm), norm, np.nan) for norm in norms]
+        overlap = np.einsum("...ij,...ij->...", initial.values, current.values) / norms[0] / norms[1]
+        dims = current.dims[:-2]
+        return xr.Dataset({"size": (dims, norms[1] / norms[0]), "shape": (dims, 1 - overlap)})
+
+
+@checked
+def drift_in_training(module: nn.Module, run: KeptWeights, inputs: ArrayLike | None = None) -> xr.Dataset:
+    """How far the kernel has moved from its start, in size and in shape, at every recorded epoch.
+
+    Parameters
+    ----------
+    module
+        The architecture; its own weights do not matter.
+    run
+        `parameters` (member, epoch, parameter); its first recorded epoch is what the others are compared with.
     inputs : array, shape (n, ...), or None
         The inputs between which the response is taken; None means each member's own training inputs.
 
@@ -40,160 +89,72 @@ def drift_in_training(module: nn.Module, run: xr.Dataset, inputs: ArrayLike | No
     Raises
     ------
     ValueError
-        If an argument is not as described.
+        If the run has no epochs, or lacks the inputs.
     """
-    own = inputs is None
-    weights = _weights(run, *(["x"] if own else []))
-    at = run["x"].to_numpy() if inputs is None else inputs
+    if inputs is None and "x" not in run:
+        raise ValueError("run lacks x: it must be what ensemble.train returns, or inputs must be given.")
+    weights, where = _weights(run), run["x"].to_numpy() if inputs is None else inputs
     kernels = [
-        _own_heads(tangent_kernel.ensemble_kernel(module, now, at, own_inputs=own))
+        _own_heads(tangent_kernel.ensemble_kernel(module, now, where, own_inputs=inputs is None))
         for now in weights.transpose("epoch", ...)
     ]
-    rows = [kernel_drift(kernels[0], kernel).rename(epoch="head") for kernel in kernels]
+    rows = [kernel_drift(kernels[0], kernel) for kernel in kernels]
     result = xr.concat(rows, weights["epoch"]).transpose("member", "epoch", "head")
     return result.assign_coords(member=weights["member"])
 
 
-def cross_response(kernel: ArrayLike) -> np.ndarray:
-    r"""How strongly one output answers to the training of the other, beside each one's answer to its own.
-
-    .. math:: \frac{|\Theta_{01}|}{\sqrt{|\Theta_{00}|\,|\Theta_{11}|}}
-
-    with the Frobenius norm over pairs of inputs. The paper's dynamics for two outputs, Eq. (21) and (23), leave
-    this out; it is 0 where the two heads share nothing.
+@checked
+def profile_in_training(
+    module: nn.Module, run: KeptWeights, inputs: ArrayLike, distance: Annotated[np.ndarray, Shaped("n n")]
+) -> xr.Dataset:
+    """Each output's response to its own training over distance, at every recorded epoch, the left side of equation 5.
 
     Parameters
     ----------
-    kernel : array, shape (..., n, m, 2, 2)
-        Theta of a network with two outputs.
-
-    Returns
-    -------
-    numpy.ndarray, shape (...)
-        The ratio; NaN where a kernel is not finite.
-
-    Raises
-    ------
-    ValueError
-        If the kernel has another shape.
-    """
-    theta = checks.array("kernel", kernel, finite=False)
-    if theta.ndim < 4 or theta.shape[-2:] != (2, 2):
-        raise ValueError(f"kernel has shape {theta.shape}: it must be (..., n, m, 2, 2).")
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        norm = np.sqrt((theta**2).sum((-4, -3)))
-        return norm[..., 0, 1] / np.sqrt(norm[..., 0, 0] * norm[..., 1, 1])
-
-
-def kernel_drift(initial: ArrayLike, current: ArrayLike) -> xr.Dataset:
-    r"""How far a kernel has moved in training, in size and in shape; both are constant where Eq. (12) holds.
-
-    .. math:: \text{size} = \frac{|K_t|}{|K_0|}, \qquad
-        \text{shape} = 1 - \frac{\langle K_0, K_t \rangle}{|K_0|\,|K_t|}
-
-    with the Frobenius norm. Aging that is nothing but a factor, as in Eq. (5), changes the size alone.
-
-    Parameters
-    ----------
-    initial : array, shape (..., n, m)
-        The kernel before, such as `theta[..., 0, 0]` or a `gram_matrix`.
-    current : array, shape (..., n, m)
-        The kernel after; its leading dimensions may be more than those of the initial one, which is repeated.
-
-    Returns
-    -------
-    xarray.Dataset
-        `size` and `shape` over the leading dimensions, which are called member and epoch. Both are NaN
-        where a kernel is not finite or zero everywhere.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-    """
-    before = checks.array("initial", initial, (2, 3, 4), finite=False)
-    after = checks.array("current", current, (2, 3, 4), finite=False)
-    try:
-        leading = (
-            np.broadcast_shapes(before.shape, after.shape) == after.shape and before.shape[-2:] == after.shape[-2:]
-        )
-    except ValueError:
-        leading = False
-    if not leading:
-        raise ValueError(f"initial has shape {before.shape} and current {after.shape}: they must fit.")
-    with np.errstate(invalid="ignore", over="ignore"):
-        norms = [np.sqrt(np.einsum("...ij,...ij->...", k, k)) for k in (before, after)]
-        norms = [np.where((norm > 0) & np.isfinite(norm), norm, np.nan) for norm in norms]
-        overlap = np.einsum("...ij,...ij->...", before, after) / norms[0] / norms[1]
-        dims = LEADING[after.ndim - 2]
-        return xr.Dataset({"size": (dims, norms[1] / norms[0]), "shape": (dims, 1 - overlap)})
-
-
-def _own_heads(kernel: np.ndarray) -> np.ndarray:
-    """Theta (member, n, m, heads, heads) of each output to its own training, (member, head, n, m)."""
-    return np.moveaxis(np.diagonal(kernel, axis1=-2, axis2=-1), -1, 1)
-
-
-def _weights(run: xr.Dataset, *needed: str) -> xr.DataArray:
-    missing = [name for name in ("parameters", *needed) if not isinstance(run, xr.Dataset) or name not in run]
-    if missing or run["parameters"].ndim != 3:
-        raise ValueError(
-            f"run lacks {' and '.join(missing) or 'epochs'}: it must be what ensemble.train returns "
-            "with keep_parameters=True."
-        )
-    return run["parameters"].transpose("member", "epoch", "parameter")
-
-
-PAIRS = ("trained, trained", "unseen, trained", "unseen, unseen")
-
-
-def profile_in_training(module: nn.Module, run: xr.Dataset, inputs: ArrayLike, distance: ArrayLike) -> xr.Dataset:
-    """Each output's response to its own training over distance, at every recorded epoch, the left side of Eq. (5).
-
-    Parameters
-    ----------
-    module : torch.nn.Module
+    module
         The architecture; its own weights do not matter.
-    run : xarray.Dataset
-        What `ensemble.train` returns, with `parameters` (member, epoch, parameter). Choose epochs with `run.sel`.
+    run
+        `parameters` (member, epoch, parameter). Choose epochs with `run.sel`.
     inputs : array, shape (n, ...)
         The inputs between which the response is taken, the same for every member.
-    distance : array, shape (n, n)
+    distance
         Their distances.
 
     Returns
     -------
     xarray.Dataset
         As `response_profile` makes it: `mean` and `spread` (member, epoch, head, distance), `pairs` (distance).
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as described.
     """
     weights = _weights(run)
-    where = checks.array("distance", distance, 2)
-    several = max(1, _KERNEL_NUMBERS // (4 * where.size))
+    several = max(1, KERNEL_NUMBERS // (4 * distance.size))
     groups = []
     for start in range(0, weights.sizes["member"], several):
         some = weights.isel(member=slice(start, start + several))
         kernels = (tangent_kernel.ensemble_kernel(module, some.sel(epoch=epoch), inputs) for epoch in some["epoch"])
-        rows = [response_profile(_own_heads(kernel), where).rename(epoch="head") for kernel in kernels]
+        rows = [response_profile(_own_heads(kernel), distance) for kernel in kernels]
         groups.append(xr.concat(rows, weights["epoch"], data_vars=["mean", "spread"]))
     result = xr.concat(groups, "member", data_vars=["mean", "spread"])
     return result.transpose("member", "epoch", "head", "distance").assign_coords(member=weights["member"])
 
 
-def pair_responses(module: nn.Module, run: xr.Dataset, unseen: ArrayLike) -> xr.Dataset:
-    """Size and profile of the first output's response through training, for each kind of pairs, Eq. (5).
+@checked
+def pair_responses(
+    module: nn.Module,
+    run: Annotated[xr.Dataset, Holds("parameters x", "what ensemble.train returns with keep_parameters=True")],
+    unseen: Annotated[np.ndarray, Shaped("members n bits")],
+) -> xr.Dataset:
+    """Size and profile of the first output's response through training, for each kind of pairs.
+
+    A head that saturates at the trained inputs ages their response alone. So the pairs of which both, one or
+    none are trained are kept apart.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         The architecture; its own weights do not matter.
-    run : xarray.Dataset
-        What `ensemble.train` returns with `keep_parameters=True`, on bit strings.
-    unseen : array, shape (member, n, bits)
+    run
+        `parameters` and the bit strings `x` of the members' training.
+    unseen
         Inputs of each member that it is not trained on.
 
     Returns
@@ -205,39 +166,66 @@ def pair_responses(module: nn.Module, run: xr.Dataset, unseen: ArrayLike) -> xr.
     Raises
     ------
     ValueError
-        If the run lacks its weights or the inputs do not fit.
+        If the run has no epochs, or the inputs do not fit to its members and bits.
     """
-    if not isinstance(run, xr.Dataset) or "parameters" not in run:
-        raise ValueError("run lacks parameters: it must be what ensemble.train returns with keep_parameters=True.")
-    trained, other = run["x"].to_numpy(), checks.array("unseen", unseen, 3)
-    if other.shape[::2] != trained.shape[::2]:
-        raise ValueError(f"unseen has shape {other.shape}: it must be ({len(trained)}, n, {trained.shape[2]}).")
-    x, points = np.concatenate([trained, other], 1), trained.shape[1]
+    trained = run["x"].to_numpy()
+    members, points, bits = trained.shape
+    if unseen.shape[::2] != (members, bits):
+        raise ValueError(f"unseen has shape {unseen.shape}: it must be ({members}, n, {bits}).")
+    x = np.concatenate([trained, unseen], 1)
     distance = np.abs(x[:, :, None] - x[:, None]).sum(-1).astype(int)
     seen, rest = slice(0, points), slice(points, None)
     blocks = ((seen, seen), (rest, seen), (rest, rest))
-    cells = [_Cells(distance[:, rows, columns], trained.shape[2] + 1) for rows, columns in blocks]
     sizes, means = [], []
-    for weights in run["parameters"].transpose("epoch", "member", "parameter").to_numpy():
+    for weights in _weights(run).transpose("epoch", ...):
         kernel = tangent_kernel.ensemble_kernel(module, weights, x, own_inputs=True)[..., 0, 0]
         parts = [kernel[:, rows, columns] for rows, columns in blocks]
         sizes.append([np.sqrt((part**2).mean((1, 2))) for part in parts])
-        means.append([cell.mean(part) for cell, part in zip(cells, parts, strict=True)])
+        apart = [distance[:, rows, columns] for rows, columns in blocks]
+        means.append([_mean_at(where, part, bits + 1) for where, part in zip(apart, parts, strict=True)])
     dims = ("epoch", "pairs", "member")
     result = xr.Dataset({"size": (dims, np.array(sizes)), "mean": ((*dims, "distance"), np.array(means))})
-    coords = {"epoch": run["epoch"], "pairs": list(PAIRS), "distance": np.arange(trained.shape[2] + 1)}
+    coords = {"epoch": run["epoch"], "pairs": list(PAIRS), "distance": np.arange(bits + 1)}
     return result.assign_coords(coords).transpose("pairs", "member", "epoch", "distance")
 
 
-class _Cells:
-    """The pairs of each member sorted by distance, for means over many kernels."""
+@checked
+def cross_response(kernel: tangent_kernel.Kernel) -> np.ndarray:
+    r"""How strongly one output answers to the training of the other, beside each one's answer to its own.
 
-    def __init__(self, distance: np.ndarray, distances: int) -> None:
-        members = len(distance)
-        self.shape = (members, distances)
-        self.cell = (distance + distances * np.arange(members)[:, None, None]).ravel()
-        self.count = np.bincount(self.cell, minlength=members * distances).reshape(self.shape)
+    .. math:: \frac{|\Theta_{01}|}{\sqrt{|\Theta_{00}|\,|\Theta_{11}|}}
 
-    def mean(self, values: np.ndarray) -> np.ndarray:
-        total = np.bincount(self.cell, values.ravel(), self.count.size).reshape(self.shape)
-        return np.divide(total, self.count, out=np.full(self.shape, np.nan), where=self.count > 0)
+    with the Frobenius norm over pairs of inputs. The paper's dynamics for two outputs, equations 21 and 23, leave
+    this out; it is 0 where the two heads share nothing. `kernel` is Theta of a network with two outputs,
+    (..., n, m, 2, 2); the ratio is NaN where it is not finite.
+
+    Raises
+    ------
+    ValueError
+        If there are not two outputs.
+    """
+    if kernel.shape[-2:] != (2, 2):
+        raise ValueError(f"kernel has shape {kernel.shape}: it must be (..., n, m, 2, 2).")
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        norm = np.sqrt((kernel**2).sum((-4, -3)))
+        return norm[..., 0, 1] / np.sqrt(norm[..., 0, 0] * norm[..., 1, 1])
+
+
+def _weights(run: xr.Dataset) -> xr.DataArray:
+    if run["parameters"].ndim != 3:
+        raise ValueError("run lacks epochs: it must be what ensemble.train returns with keep_parameters=True.")
+    return run["parameters"].transpose("member", "epoch", "parameter")
+
+
+def _own_heads(kernel: np.ndarray) -> xr.DataArray:
+    """Theta (member, n, m, heads, heads) of each output to its own training."""
+    own = np.moveaxis(np.diagonal(kernel, axis1=-2, axis2=-1), -1, 1)
+    return xr.DataArray(own, dims=("member", "head", "n", "m"))
+
+
+def _mean_at(distance: np.ndarray, values: np.ndarray, distances: int) -> np.ndarray:
+    """Each member's mean (member, distance) over its pairs (member, n, m) at every whole distance."""
+    shape = (len(values), distances)
+    cell = (distance + distances * np.arange(len(values))[:, None, None]).ravel()
+    count, total = (np.bincount(cell, weights, np.prod(shape)).reshape(shape) for weights in (None, values.ravel()))
+    return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)

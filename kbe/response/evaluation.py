@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -10,42 +11,41 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.func import vmap
 
-from kbe import checks
+from kbe.checks import Shaped, checked
 from kbe.response.functional import PureNetwork, slices
 
 ROWS = 1 << 13  # inputs at once, so that hidden layers stay in the cache
 
 
+@checked
 def outputs_at(
-    network: Callable[[], nn.Module], parameters: ArrayLike, inputs: ArrayLike, *, own_inputs: bool = False
+    network: Callable[[], nn.Module],
+    parameters: Annotated[ArrayLike, Shaped("members epochs parameters", finite=False)],
+    inputs: ArrayLike,
+    *,
+    own_inputs: bool = False,
 ) -> np.ndarray:
     """The outputs of every member at every kept epoch, at inputs that it need not have been trained on.
 
     Parameters
     ----------
-    network : callable
+    network
         Makes a module of the members' architecture when called without arguments.
-    parameters : array, shape (members, epochs, parameters)
+    parameters
         The weights, as `ensemble.train` keeps them with `keep_parameters`.
     inputs : array, shape (n, ...), or (members, n, ...) with `own_inputs`
         Where the outputs are wanted.
-    own_inputs : bool
+    own_inputs
         Whether each member has inputs of its own.
 
     Returns
     -------
     numpy.ndarray, shape (members, epochs, n, heads)
         The outputs, without the masks of drop-out; not finite where the weights are not.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as described.
     """
     pure = PureNetwork(network())
-    weights = checks.array("parameters", parameters, 3, finite=False)
-    members, epochs = weights.shape[:2]
-    flat = pure.stack("parameters", weights.reshape(members * epochs, -1))
+    members, epochs, each = np.shape(parameters)
+    flat = pure.stack("parameters", np.reshape(parameters, (members * epochs, each)))
     x = pure.inputs("inputs", inputs, members, own_inputs)
     owner = torch.arange(members).repeat_interleave(epochs)
     with torch.no_grad(), pure.threads():

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.utils import parameters_to_vector
 
-from kbe import checks
+from kbe.checks import Count, Natural, Shaped, checked
 
 JACOBIAN_NUMBERS = 2**18  # in a Jacobian held at once when no block is asked for: 2 MiB in float64 stay in the cache
 
@@ -29,9 +29,9 @@ class PureNetwork:
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         Maps inputs (n, ...) to outputs (n, heads), or (n,), which counts as one head.
-    dtype : torch.dtype
+    dtype
         The precision of weights, inputs and results.
 
     Attributes
@@ -44,89 +44,56 @@ class PureNetwork:
     Raises
     ------
     ValueError
-        If the module is none, has nothing to train, or the type is not a floating-point one.
+        If the module has nothing to train, or the type is not a floating-point one.
     """
 
+    @checked
     def __init__(self, module: nn.Module, dtype: torch.dtype = torch.float64) -> None:
-        if not isinstance(module, nn.Module):
-            raise ValueError(f"module is a {type(module).__name__}: it must be a torch.nn.Module.")
         if not any(p.requires_grad and p.numel() for p in module.parameters()):
             raise ValueError("module has no parameter that requires a gradient: there is nothing to train.")
-        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise ValueError(f"dtype is {checks.shown(dtype)}: it must be a floating-point torch dtype.")
+        if not dtype.is_floating_point:
+            raise ValueError(f"dtype is {dtype}: it must be a floating-point torch dtype.")
         self.module = copy.deepcopy(module).to(dtype).eval()
         self.weights = parameters_to_vector(self.module.parameters()).detach()
         self.trained = torch.cat([torch.full_like(p, p.requires_grad).flatten() for p in self.module.parameters()])
         self._shapes = {name: p.shape for name, p in self.module.named_parameters()}
 
     def stack(self, name: str, value: ArrayLike) -> Tensor:
-        """Flat weight vectors of many members as a tensor; non-finite ones may stand in it.
+        """Flat weight vectors (members, parameters) as a tensor of this network's precision, on its device.
 
-        Parameters
-        ----------
-        name : str
-            The parameter's name, for the message.
-        value : array, shape (members, parameters)
-            The vectors.
-
-        Returns
-        -------
-        Tensor, shape (members, parameters)
-            The same in this network's precision and on its device.
-
-        Raises
-        ------
-        ValueError
-            If the shape does not fit the module.
+        Non-finite weights may stand in it. `name` is the parameter's, for the message where the shape does not fit.
         """
-        stack = checks.array(name, _plain(value), 2, finite=False)
-        if stack.shape[1] != len(self.weights):
-            raise ValueError(f"{name} has shape {stack.shape}: the module has {len(self.weights)} parameters a member.")
-        return torch.as_tensor(stack).to(self.weights)
+        known = {"parameters": (len(self.weights), "module")}
+        vectors = Shaped("members parameters", finite=False)(name, _plain(value), known)
+        return torch.as_tensor(vectors).to(self.weights)
 
     def inputs(self, name: str, value: ArrayLike, members: int = 1, own: bool = False) -> Tensor:
-        """Inputs as a tensor with a leading member dimension.
+        """Inputs (members, n, ...) as a tensor; shared ones are a view that takes no memory.
 
         Parameters
         ----------
-        name : str
+        name
             The parameter's name, for the message.
         value : array, shape (n, ...), or (members, n, ...) if `own`
             The inputs.
-        members : int
+        members
             The number of members.
-        own : bool
+        own
             Whether each member has inputs of its own.
-
-        Returns
-        -------
-        Tensor, shape (members, n, ...)
-            The inputs; shared ones are a view that takes no memory.
 
         Raises
         ------
         ValueError
             If the shape is another.
         """
-        checks.flag("own_inputs", own)
-        x = torch.as_tensor(checks.array(name, _plain(value))).to(self.weights)
+        x = torch.as_tensor(Shaped()(name, _plain(value), {})).to(self.weights)
         if x.ndim < 1 + own or (own and len(x) != members):
             wanted = f"({members}, n, ...)" if own else "(n, ...)"
             raise ValueError(f"{name} has shape {tuple(x.shape)}: it must be {wanted}.")
         return x if own else x.expand(members, *x.shape)
 
     def heads(self, inputs: Tensor) -> int:
-        """The number of outputs, found by a trial of the first input.
-
-        Parameters
-        ----------
-        inputs : Tensor, shape (members, n, ...)
-            Inputs as `inputs` makes them.
-
-        Returns
-        -------
-        int
-            The number of heads.
+        """The number of outputs, found by a trial of the first of the inputs (members, n, ...).
 
         Raises
         ------
@@ -143,38 +110,13 @@ class PureNetwork:
             raise ValueError(f"module turns 2 inputs into outputs of shape {shape}: it must be (2, heads) or (2,).")
         return shape[1] if len(shape) == 2 else 1
 
-    def block(self, heads: int, wanted: int | None) -> int:
-        """The number of inputs whose Jacobians are held at once.
-
-        Parameters
-        ----------
-        heads : int
-            The number of outputs.
-        wanted : int or None
-            What the user asks for; None means as many as fit into 2 MiB in float64.
-
-        Returns
-        -------
-        int
-            The number, at least 1.
-
-        Raises
-        ------
-        ValueError
-            If what is asked for is not a positive integer.
-        """
-        fitting = max(1, JACOBIAN_NUMBERS // (heads * len(self.weights)))
-        return fitting if wanted is None else checks.integer("block", wanted, 1)
+    def block(self, heads: int) -> int:
+        """The number of inputs whose Jacobians fit into 2 MiB in float64, at least 1."""
+        return max(1, JACOBIAN_NUMBERS // (heads * len(self.weights)))
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """Let torch use one thread for a small network; its own setting comes back at the end.
-
-        Yields
-        ------
-        None
-            Nothing.
-        """
+        """Let torch use one thread for a small network; its own setting comes back at the end."""
         before = torch.get_num_threads()
         if len(self.weights) < SMALL:
             torch.set_num_threads(1)
@@ -184,38 +126,15 @@ class PureNetwork:
             torch.set_num_threads(before)
 
     def outputs(self, weights: Tensor, x: Tensor) -> Tensor:
-        """The outputs at other weights.
-
-        Parameters
-        ----------
-        weights : Tensor, shape (parameters,)
-            A flat weight vector.
-        x : Tensor, shape (n, ...)
-            Inputs.
-
-        Returns
-        -------
-        Tensor, shape (n, heads)
-            The outputs.
-        """
+        """The outputs (n, heads) at other weights (parameters,) and inputs (n, ...)."""
         pieces = weights.split([shape.numel() for shape in self._shapes.values()])
         named = {name: piece.view(shape) for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)}
         return functional_call(self.module, named, (x,)).reshape(len(x), -1)
 
     def jacobian(self, weights: Tensor, x: Tensor) -> Tensor:
-        """The derivatives of the outputs in the trained weights; zero in the others.
+        """The derivatives of the outputs in the trained weights, (members, n, heads, parameters); zero in the others.
 
-        Parameters
-        ----------
-        weights : Tensor, shape (members, parameters)
-            Flat weight vectors.
-        x : Tensor, shape (members, n, ...)
-            Inputs.
-
-        Returns
-        -------
-        Tensor, shape (members, n, heads, parameters)
-            The derivatives.
+        The weights are (members, parameters), the inputs (members, n, ...).
         """
         # Each input gets a copy of the weights to itself. `jacrev` would do the same, and load torch's compiler.
         own = weights[:, None].repeat(1, x.shape[1], 1).flatten(0, 1).requires_grad_()
@@ -225,23 +144,12 @@ class PureNetwork:
         return torch.stack(slopes, 1).unflatten(0, x.shape[:2]) * self.trained
 
 
-def slices(length: int, size: int) -> Iterator[slice]:
-    """Cut a range into consecutive slices.
-
-    Parameters
-    ----------
-    length : int
-        The length of the range.
-    size : int
-        The length of a slice; the last one may be shorter.
-
-    Returns
-    -------
-    iterator of slice
-        The slices.
-    """
+@checked
+def slices(length: Natural, size: Count) -> Iterator[slice]:
+    """Cut a range into consecutive slices of one size; the last one may be shorter."""
     return (slice(start, min(start + size, length)) for start in range(0, length, size))
 
 
 def _plain(value: ArrayLike) -> ArrayLike:
+    """A tensor's numbers, wherever it lies and whether or not it requires a gradient."""
     return value.detach().cpu() if isinstance(value, Tensor) else value

@@ -7,15 +7,14 @@ close to the exponential of equation 16.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from kbe import checks
+from kbe.checks import Holds, Shaped, Whole, checked
 
-LEADING = {0: (), 1: ("member",), 2: ("member", "epoch")}
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "constant": np.zeros_like,
     "exponential": lambda distance: distance,
@@ -24,70 +23,33 @@ SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def explained_by_distance(profile: xr.Dataset) -> xr.DataArray:
-    """The share of a kernel's variation over pairs of inputs that their distance explains, Eq. (5).
-
-    Parameters
-    ----------
-    profile : xarray.Dataset
-        `mean`, `spread` and `pairs`, as `response_profile` makes them.
-
-    Returns
-    -------
-    xarray.DataArray
-        Over the leading dimensions: 1 for a function of the distance alone, 0 where distance says nothing;
-        NaN for a kernel that does not vary or is not finite.
-
-    Raises
-    ------
-    ValueError
-        If the profile is not as described.
-    """
-    if not isinstance(profile, xr.Dataset) or not {"mean", "spread", "pairs"} <= set(profile):
-        raise ValueError("profile must be a Dataset with mean, spread and pairs, as response_profile makes it.")
-    share = profile["pairs"] / profile["pairs"].sum()
-    within = (share * profile["spread"] ** 2).sum("distance", skipna=False)
-    average = (share * profile["mean"]).sum("distance", skipna=False)
-    between = (share * (profile["mean"] - average) ** 2).sum("distance", skipna=False)
-    return (between / (between + within).where(between + within > 0)).rename("explained")
+def _named(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray:
+    """A kernel, or many, with names for the dimensions: a DataArray's own, else member and epoch before n and m."""
+    values = Shaped("... n m", finite=False)(name, value, sizes)
+    if values.ndim > 4:
+        raise ValueError(f"{name} has shape {values.shape}: it must have 2, 3 or 4 dimensions.")
+    if isinstance(value, xr.DataArray):
+        return value.copy(data=values)
+    return xr.DataArray(values, dims=[*("member", "epoch")[: values.ndim - 2], "n", "m"])
 
 
-def gram_matrix(kernel: ArrayLike) -> np.ndarray:
-    """A kernel over all pairs of input and head as one matrix; for one head it is the K of Eq. (12), (13).
-
-    Parameters
-    ----------
-    kernel : array, shape (..., n, m, heads, heads)
-        Theta.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., n * heads, m * heads)
-        Row i * heads + a is output a at input i.
-
-    Raises
-    ------
-    ValueError
-        If the kernel has fewer than four dimensions.
-    """
-    theta = checks.array("kernel", kernel, finite=False)
-    if theta.ndim < 4:
-        raise ValueError(f"kernel has shape {theta.shape}: it must be (..., n, m, heads, heads).")
-    n, m, rows, columns = theta.shape[-4:]
-    return theta.swapaxes(-3, -2).reshape(*theta.shape[:-4], n * rows, m * columns)
+Kernels = Annotated[xr.DataArray, _named]  # (..., n, m); an array becomes a DataArray
 
 
-def response_profile(kernel: ArrayLike | xr.DataArray, distance: ArrayLike, decimals: int = 9) -> xr.Dataset:
+@checked
+def response_profile(
+    kernel: Kernels, distance: Annotated[np.ndarray, Shaped("n m")], decimals: Annotated[int, Whole(0, 15)] = 9
+) -> xr.Dataset:
     """The mean of a kernel over all pairs of inputs at the same distance, the K(d) of Eq. (5).
 
     Parameters
     ----------
-    kernel : array, shape (..., n, m)
-        The response of one output to one trained output, such as `theta[..., 0, 0]`. Up to two leading
-        dimensions are called member and epoch; a DataArray keeps its own names and coordinates.
-    distance : array, shape (n, m)
+    kernel
+        The response of one output to one trained output (..., n, m), such as `theta[..., 0, 0]`. Up to two
+        leading dimensions are called member and epoch; a DataArray keeps its own names and coordinates.
+    distance
         The distance of each pair; pairs of the same input, at distance 0, are counted.
-    decimals : int
+    decimals
         Distances that agree to so many decimals are one distance.
 
     Returns
@@ -95,38 +57,42 @@ def response_profile(kernel: ArrayLike | xr.DataArray, distance: ArrayLike, deci
     xarray.Dataset
         `mean` and `spread` (..., distance), the latter the standard deviation over pairs, in the kernel's
         units, and `pairs` (distance), their number. A non-finite member keeps its non-finite values.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
     """
-    values = checks.array("kernel", kernel, (2, 3, 4), finite=False)
-    checks.integer("decimals", decimals, 0, 15)
-    where = np.round(checks.array("distance", distance, 2), decimals)
-    if where.shape != values.shape[-2:]:
-        raise ValueError(f"kernel has shape {values.shape} and distance {where.shape}: the last two must agree.")
+    where = np.round(distance, decimals)
     order = np.argsort(where, axis=None, kind="stable")
     distances, starts, pairs = np.unique(where.ravel()[order], return_index=True, return_counts=True)
-    ordered = values.reshape(*values.shape[:-2], -1)[..., order]
+    ordered = kernel.values.reshape(*kernel.shape[:-2], -1)[..., order]
     mean = np.add.reduceat(ordered, starts, axis=-1) / pairs
     square = np.add.reduceat((ordered - np.repeat(mean, pairs, axis=-1)) ** 2, starts, axis=-1) / pairs
-    dims, coords = LEADING[values.ndim - 2], {}
-    if isinstance(kernel, xr.DataArray):
-        dims = tuple(map(str, kernel.dims[:-2]))
-        coords = {name: kernel[name] for name in dims if name in kernel.coords}
+    dims = (*kernel.dims[:-2], "distance")
     return xr.Dataset(
-        {
-            "mean": ((*dims, "distance"), mean),
-            "spread": ((*dims, "distance"), np.sqrt(square)),
-            "pairs": ("distance", pairs),
-        },
-        coords={**coords, "distance": distances},
+        {"mean": (dims, mean), "spread": (dims, np.sqrt(square)), "pairs": ("distance", pairs)},
+        {name: kernel[name] for name in dims if name in kernel.coords} | {"distance": distances},
     )
 
 
-def fit_profile(profile: xr.Dataset, weighting: str = "distances") -> xr.Dataset:
-    r"""The exponential that is closest to a measured profile, and whether the profile is one, Eq. (5), (16).
+@checked
+def explained_by_distance(
+    profile: Annotated[xr.Dataset, Holds("mean spread pairs", "what response_profile returns")],
+) -> xr.DataArray:
+    """The share of a kernel's variation over pairs of inputs that their distance explains.
+
+    Equation 5 takes it for all. It is found over the leading dimensions of the `profile`: 1 for a function of the
+    distance alone, 0 where distance says nothing; NaN for a kernel that does not vary or is not finite.
+    """
+    share = profile["pairs"] / profile["pairs"].sum()
+    within = (share * profile["spread"] ** 2).sum("distance", skipna=False)
+    average = (share * profile["mean"]).sum("distance", skipna=False)
+    between = (share * (profile["mean"] - average) ** 2).sum("distance", skipna=False)
+    return (between / (between + within).where(between + within > 0)).rename("explained")
+
+
+@checked
+def fit_profile(
+    profile: Annotated[xr.Dataset, Holds("mean pairs distance", "what response_profile returns")],
+    weighting: Literal["distances", "pairs"] = "distances",
+) -> xr.Dataset:
+    r"""The exponential that is closest to a measured profile, and whether the profile is one, Eq. (16).
 
     .. math:: K(d) \approx A\, e^{-\beta d}
 
@@ -134,9 +100,9 @@ def fit_profile(profile: xr.Dataset, weighting: str = "distances") -> xr.Dataset
 
     Parameters
     ----------
-    profile : xarray.Dataset
+    profile
         `mean` (..., distance) and `pairs` (distance), as `response_profile` makes them; at least three distances.
-    weighting : {"distances", "pairs"}
+    weighting
         Whether each distance counts alike, or by its number of pairs. On the hypercube most pairs are
         half the bits apart, where the kernel is small and its decay is over: the default is the former.
 
@@ -151,44 +117,40 @@ def fit_profile(profile: xr.Dataset, weighting: str = "distances") -> xr.Dataset
     Raises
     ------
     ValueError
-        If the profile is not as described.
+        If there are fewer than three distances.
     """
-    checks.choice("weighting", weighting, ("distances", "pairs"))
-    if not isinstance(profile, xr.Dataset) or not {"mean", "pairs"} <= set(profile) or "distance" not in profile.coords:
-        raise ValueError("profile must be a Dataset with mean, pairs and distance, as response_profile makes it.")
     if profile.sizes["distance"] < 3:
         raise ValueError(f"profile has {profile.sizes['distance']} distances: a fit needs at least 3.")
-    distance = profile["distance"].to_numpy()
+    mean, distance = profile["mean"], profile["distance"].to_numpy()
     weights = profile["pairs"].to_numpy() if weighting == "pairs" else np.ones(len(distance))
-    fitted = xr.apply_ufunc(
-        lambda mean: np.array(_fit_exponential(distance, mean, weights)),
-        profile["mean"],
+    names = ("amplitude", "rate", "rate_error", "r_squared")
+    columns = xr.apply_ufunc(
+        lambda row: _fit_exponential(distance, row, weights),
+        mean,
         input_core_dims=[["distance"]],
-        output_core_dims=[["quantity"]],
+        output_core_dims=[[]] * len(names),
         vectorize=True,
     )
-    result = xr.Dataset(
-        {
-            name: fitted.isel(quantity=i, drop=True)
-            for i, name in enumerate(("amplitude", "rate", "rate_error", "r_squared"))
-        }
-    )
-    result["positive"] = (profile["mean"] > 0).all("distance")
-    result["decreasing"] = (profile["mean"].diff("distance") < 0).all("distance")
+    result = xr.Dataset(dict(zip(names, columns, strict=True)))
+    result["positive"] = (mean > 0).all("distance")
+    result["decreasing"] = (mean.diff("distance") < 0).all("distance")
     return result.assign_attrs(weighting=weighting)
 
 
-def compare_shapes(profile: ArrayLike, distance: ArrayLike) -> xr.Dataset:
-    r"""Which function of the distance a profile is: each predicts one distance from all others, Eq. (5), (16).
+@checked
+def compare_shapes(
+    profile: Annotated[np.ndarray, Shaped("distances")], distance: Annotated[np.ndarray, Shaped("distances")]
+) -> xr.Dataset:
+    r"""Which function of the distance a profile is: each predicts one distance from all others, Eq. (16).
 
     .. math:: A, \quad A\,e^{-\beta d}, \quad A\,e^{-\beta d^2}, \quad A\,(1 + d)^{-\beta}
 
     Parameters
     ----------
-    profile : array, shape (distance,)
+    profile
         The response at each distance; some may be negative.
-    distance : array, shape (distance,)
-        The distances, at least five.
+    distance
+        The distances d, at least five.
 
     Returns
     -------
@@ -199,53 +161,41 @@ def compare_shapes(profile: ArrayLike, distance: ArrayLike) -> xr.Dataset:
     Raises
     ------
     ValueError
-        If the arrays do not fit.
+        If there are fewer than five distances.
     """
-    curve, where = checks.array("profile", profile, 1), checks.array("distance", distance, 1)
-    checks.same_shape(profile=curve, distance=where)
-    if len(curve) < 5:
-        raise ValueError(f"profile has {len(curve)} distances: a comparison needs at least 5.")
+    if len(profile) < 5:
+        raise ValueError(f"profile has {len(profile)} distances: a comparison needs at least 5.")
     rows = []
     for clock in SHAPES.values():
-        rate, amplitude = _fit_shape(clock, where, curve)
+        rate, amplitude = _fit_shape(clock, distance, profile)
         errors = []
-        for k in range(len(where)):
-            rest = np.arange(len(where)) != k
-            beta, height = _fit_shape(clock, where[rest], curve[rest])
-            errors.append(curve[k] - height * np.exp(-beta * clock(where[k : k + 1])[0]))
-        rows.append((rate, amplitude, np.mean(np.square(errors)) / curve.var() if curve.var() > 0 else np.nan))
+        for k in range(len(distance)):
+            rest = np.arange(len(distance)) != k
+            beta, height = _fit_shape(clock, distance[rest], profile[rest])
+            errors.append(profile[k] - height * np.exp(-beta * clock(distance[k : k + 1])[0]))
+        rows.append((rate, amplitude, float(np.mean(np.square(errors)) / (profile.var() or np.nan))))
     columns = dict(zip(("rate", "amplitude", "missed"), np.transpose(rows), strict=True))
     return xr.Dataset({name: ("shape", column) for name, column in columns.items()}, {"shape": list(SHAPES)})
 
 
-def inseparable(response: ArrayLike) -> float:
-    r"""How far a response over time and distance is from a product of the two, Eq. (5).
+@checked
+def inseparable(response: Annotated[np.ndarray, Shaped("epochs distances")]) -> float:
+    r"""How far a response over time and distance is from a product of the two, as equation 5 makes it.
 
     .. math:: 1 - \frac{s_1^2}{\sum_k s_k^2}
 
     with the singular values of the matrix whose rows, one an epoch, are brought to the same norm: without that
-    the epochs of the largest response would count alone.
-
-    Parameters
-    ----------
-    response : array, shape (epoch, distance)
-        The response; no row is 0 everywhere.
-
-    Returns
-    -------
-    float
-        0 for a product, at most 1.
+    the epochs of the largest response would count alone. It is 0 for a product, at most 1.
 
     Raises
     ------
     ValueError
-        If it is not a matrix, or a row vanishes.
+        If a row vanishes.
     """
-    matrix = checks.array("response", response, 2)
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    norms = np.linalg.norm(response, axis=1, keepdims=True)
     if not norms.all():
         raise ValueError("response has a row of zeros: every epoch must have a response.")
-    squares = np.linalg.svd(matrix / norms, compute_uv=False) ** 2
+    squares = np.linalg.svd(response / norms, compute_uv=False) ** 2
     return float(1 - squares[0] / squares.sum())
 
 
@@ -264,7 +214,7 @@ def _fit_exponential(distance: np.ndarray, mean: np.ndarray, weights: np.ndarray
     residual = mean / size - amplitude * np.exp(-rate * distance)
     around = mean / size - np.average(mean / size, weights=weights)
     variation = weights @ around**2
-    explained = 1 - weights @ residual**2 / variation if variation > 0 else np.nan
+    explained = 1 - weights @ residual**2 / (variation or np.nan)
     return amplitude * size, rate, np.sqrt(covariance[1, 1]), explained
 
 

@@ -8,6 +8,7 @@ moves the output at x, computed by autograd or measured by taking the step. A ke
 from __future__ import annotations
 
 from itertools import product
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -15,50 +16,47 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.func import jvp, vjp, vmap
 
-from kbe import checks
+from kbe.checks import Count, Positive, Shaped, checked
 from kbe.response.functional import PureNetwork, slices
 
+Kernel = Annotated[np.ndarray, Shaped("... n m heads trained_heads", finite=False)]  # members that blew up have NaN
 
+
+@checked
 def neural_tangent_kernel(
     module: nn.Module,
     first: ArrayLike,
     second: ArrayLike | None = None,
     *,
-    block: int | None = None,
+    block: Count | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
-    r"""The training response of a module at its present weights, Eq. (3).
-
-    .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
+    """The training response of a module at its present weights, equation 3.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         Maps inputs (n, ...) to outputs (n, heads), or (n,), which counts as one head. Weights that require
         no gradient do not enter. The module stays as it is: a copy is used, in evaluation mode.
     first : array, shape (n, ...)
         The inputs x at which the output is watched.
     second : array, shape (m, ...), or None
         The inputs x' on which the module is trained; None means the first ones.
-    block : int or None
+    block
         The number of inputs whose Jacobians are held at once; None holds 2 MiB of them.
-    dtype : torch.dtype
-        The precision of weights, inputs and result.
+    dtype
+        The precision of weights, inputs and result, a floating-point one.
 
     Returns
     -------
     numpy.ndarray, shape (n, m, heads, heads)
         Theta, in squared units of the output per squared unit of the weights.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as described.
     """
     weights = PureNetwork(module, dtype).weights
     return ensemble_kernel(module, weights[None], first, second, block=block, dtype=dtype)[0]
 
 
+@checked
 def ensemble_kernel(
     module: nn.Module,
     parameters: ArrayLike,
@@ -66,21 +64,23 @@ def ensemble_kernel(
     second: ArrayLike | None = None,
     *,
     own_inputs: bool = False,
-    block: int | None = None,
+    block: Count | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
-    """The training response of many networks of one architecture, Eq. (3).
+    r"""The training response of many networks of one architecture, Eq. (3).
+
+    .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         The architecture; its own weights do not matter.
     parameters : array, shape (members, parameters)
-        A flat weight vector for each member, in the order of `module.parameters()`. A member
+        A flat weight vector w for each member, in the order of `module.parameters()`. A member
         with non-finite weights gets a non-finite kernel and leaves the others alone.
     first, second
         As for `neural_tangent_kernel`; with `own_inputs` the shapes are (members, n, ...) and (members, m, ...).
-    own_inputs : bool
+    own_inputs
         Whether each member has inputs of its own.
     block, dtype
         As for `neural_tangent_kernel`; inputs are counted over members.
@@ -89,18 +89,13 @@ def ensemble_kernel(
     -------
     numpy.ndarray, shape (members, n, m, heads, heads)
         Theta of each member.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as described.
     """
     network = PureNetwork(module, dtype)
     weights = network.stack("parameters", parameters)
     left = network.inputs("first", first, len(weights), own_inputs)
     right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
     (members, n), m, heads = left.shape[:2], right.shape[1], (network.heads(left), network.heads(right))
-    rows = network.block(heads[0], block)
+    rows = block or network.block(heads[0])
     result = weights.new_empty(members, n * heads[0], m * heads[1])
     with network.threads():
         for some, i in product(slices(members, max(1, rows // max(n, m))), slices(n, rows)):
@@ -113,15 +108,35 @@ def ensemble_kernel(
     return result.view(members, n, heads[0], m, heads[1]).transpose(2, 3).cpu().numpy()
 
 
+@checked
+def gram_matrix(kernel: Kernel) -> np.ndarray:
+    """A kernel over all pairs of input and head as one matrix; for one head it is the K of equations 12 and 13.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n * heads, m * heads)
+        Row i * heads + a is output a at input i.
+
+    Examples
+    --------
+    >>> gram_matrix(np.arange(8).reshape(1, 2, 2, 2))  # one input against two, two heads
+    array([[0., 1., 4., 5.],
+           [2., 3., 6., 7.]])
+    """
+    n, m, rows, columns = kernel.shape[-4:]
+    return kernel.swapaxes(-3, -2).reshape(*kernel.shape[:-4], n * rows, m * columns)
+
+
+@checked
 def kernel_vector_product(
     module: nn.Module,
     inputs: ArrayLike,
-    vector: ArrayLike,
+    vector: Annotated[np.ndarray, Shaped("n heads")],
     *,
-    block: int = 1024,
+    block: Count = 1024,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
-    r"""Theta times a vector over all inputs and heads, without ever building Theta, Eq. (3), (4).
+    r"""Theta times a vector over all inputs and heads, the sum of Eq. (4), without ever building Theta.
 
     .. math:: (\Theta v)_a(x_i) = \sum_j \sum_c \Theta_{ac}(x_i, x_j) \, v_c(x_j)
 
@@ -132,10 +147,10 @@ def kernel_vector_product(
     module, dtype
         As for `neural_tangent_kernel`.
     inputs : array, shape (n, ...)
-        The inputs.
-    vector : array, shape (n, heads)
-        What Theta is multiplied with.
-    block : int
+        The inputs x.
+    vector
+        v, what Theta is multiplied with.
+    block
         The number of inputs that go through the module at once.
 
     Returns
@@ -146,12 +161,21 @@ def kernel_vector_product(
     Raises
     ------
     ValueError
-        If an argument is not as described.
+        If the vector has not one number for each input and head.
+
+    Examples
+    --------
+    The kernel of a linear module is that of the inner products of its inputs.
+
+    >>> module, inputs = nn.Linear(2, 1, bias=False), [[1, 0], [1, 1], [0, 2]]
+    >>> kernel_vector_product(module, inputs, np.ones((3, 1))).ravel()
+    array([2., 5., 6.])
+    >>> gram_matrix(neural_tangent_kernel(module, inputs)) @ np.ones(3)
+    array([2., 5., 6.])
     """
-    checks.integer("block", block, 1)
     network = PureNetwork(module, dtype)
     x = network.inputs("inputs", inputs)
-    v = torch.as_tensor(checks.array("vector", vector, 2)).to(x)
+    v = torch.as_tensor(vector).to(x)
     if v.shape != (x.shape[1], network.heads(x)):
         raise ValueError(f"vector has shape {tuple(v.shape)}: it must be {(x.shape[1], network.heads(x))}.")
     pieces = [(lambda w, some=some: network.outputs(w, x[0, some]), v[some]) for some in slices(len(v), block)]
@@ -160,56 +184,53 @@ def kernel_vector_product(
     return torch.cat(pushed).detach().cpu().numpy()
 
 
+@checked
 def one_step_response(
     module: nn.Module,
     first: ArrayLike,
     second: ArrayLike | None = None,
-    learning_rate: float = 0.1,
+    learning_rate: Positive = 0.1,
     *,
-    block: int | None = None,
+    block: Count | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
     r"""The training response measured by taking the step, Eq. (1), (2).
 
     .. math:: \frac{f_a\big(x; w - \eta\, \partial f_c(x')/\partial w\big) - f_a(x; w)}{-\eta}
 
-    Each training input and head gets one step of gradient descent of its own from the same weights,
-    on a loss whose derivative in that output is one. For a small learning rate the answer tends to
-    `neural_tangent_kernel`, with an error proportional to the learning rate.
+    with eta the `learning_rate`. Each training input and head gets one step of gradient descent of its own from
+    the same weights, on a loss whose derivative in that output is one. For a small learning rate the answer
+    tends to `neural_tangent_kernel`, with an error proportional to the learning rate.
 
     Parameters
     ----------
     module, first, second, block, dtype
-        As above.
-    learning_rate : float
-        The size eta of the step.
+        As for `neural_tangent_kernel`.
 
     Returns
     -------
     numpy.ndarray, shape (n, m, heads, heads)
         The measured response, in the units of `neural_tangent_kernel`.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as described.
     """
-    rate = checks.number("learning_rate", learning_rate, above=0)
     network = PureNetwork(module, dtype)
     left = network.inputs("first", first)
     right = left if second is None else network.inputs("second", second)
     heads, trained_heads = network.heads(left), network.heads(right)
     before, responses = network.outputs(network.weights, left[0]), []
     with network.threads():
-        for some in slices(right.shape[1], network.block(heads, block)):
+        for some in slices(right.shape[1], block or network.block(heads)):
             slopes = network.jacobian(network.weights[None], right[:, some])[0].flatten(0, 1)
-            after = vmap(network.outputs, (0, None))(network.weights - rate * slopes, left[0])
-            responses.append(((after - before) / -rate).unflatten(0, (-1, trained_heads)))
+            after = vmap(network.outputs, (0, None))(network.weights - learning_rate * slopes, left[0])
+            responses.append(((after - before) / -learning_rate).unflatten(0, (-1, trained_heads)))
     return torch.cat(responses).permute(2, 0, 3, 1).detach().cpu().numpy()
 
 
+@checked
 def predicted_change(
-    kernel: ArrayLike, loss_gradient: ArrayLike, learning_rate: float, reduction: str = "mean"
+    kernel: Annotated[np.ndarray, Shaped("... n m heads trained_heads")],
+    loss_gradient: Annotated[np.ndarray, Shaped("... m trained_heads")],
+    learning_rate: Positive,
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> np.ndarray:
     r"""What one step of gradient descent on all points does to the outputs, to first order, Eq. (4).
 
@@ -217,13 +238,13 @@ def predicted_change(
 
     Parameters
     ----------
-    kernel : array, shape (..., n, m, heads, heads)
-        Theta between the watched and the training inputs.
-    loss_gradient : array, shape (..., m, heads)
-        The derivative of each training point's own loss in the outputs there.
-    learning_rate : float
+    kernel
+        Theta, (..., n, m, heads, heads), between the watched inputs x and the training inputs x_j.
+    loss_gradient
+        The derivative of each training point's own loss in the outputs there, (..., m, heads).
+    learning_rate
         The size eta of the step.
-    reduction : {"mean", "sum"}
+    reduction
         Whether the step is on the mean of the points' losses or on their sum. The paper's equation
         shows the sum; a trainer usually takes the mean, which divides by m.
 
@@ -235,15 +256,12 @@ def predicted_change(
     Raises
     ------
     ValueError
-        If an argument is not as described.
+        If the dimensions before these differ.
     """
-    theta, slope = checks.array("kernel", kernel), checks.array("loss_gradient", loss_gradient)
-    rate = checks.number("learning_rate", learning_rate, above=0)
-    checks.choice("reduction", reduction, ("mean", "sum"))
-    if theta.ndim < 4 or slope.shape != (*theta.shape[:-4], theta.shape[-3], theta.shape[-1]):
+    if kernel.shape[:-4] != loss_gradient.shape[:-2]:
         raise ValueError(
-            f"kernel has shape {theta.shape} and loss_gradient {slope.shape}: "
+            f"kernel has shape {kernel.shape} and loss_gradient {loss_gradient.shape}: "
             "they must be (..., n, m, heads, heads) and (..., m, heads)."
         )
-    points = slope.shape[-2] if reduction == "mean" else 1
-    return -rate / points * np.einsum("...ijac,...jc->...ia", theta, slope)
+    points = loss_gradient.shape[-2] if reduction == "mean" else 1
+    return -learning_rate / points * np.einsum("...ijac,...jc->...ia", kernel, loss_gradient)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -21,35 +21,34 @@ import xarray as xr
 from torch import nn
 
 from kbe import checks, losses
+from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
 from kbe.training.compiled import fast
-from kbe.training.record import Trainer, dataset, epoch_grid, follow
+from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow
 from kbe.training.reference import ReferenceTrainer
-from kbe.training.weights import flat_parameters, initial_modules
+from kbe.training.weights import Network, flat_parameters, initial_modules
 
-PATHS = ("auto", "fast", "reference")
-
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-MOST_THREADS = 1024  # far beyond any use; many more would end the process
+Epochs = Annotated[np.ndarray, Shaped("epochs", low=0, increasing=True)]
+Threads = Annotated[int, Whole(1, 1024)]  # far beyond any use; many more would end the process
 
 
+@checked
 def train(
-    network: Callable[[], nn.Module],
-    data: xr.Dataset,
+    network: Network,
+    data: Data,
     loss: Callable = losses.gaussian_nll,
     *,
-    learning_rate: float = 0.1,
-    epochs: int = 2000,
-    record: Sequence[int] | None = None,
-    reduction: str = "mean",
+    learning_rate: Positive = 0.1,
+    epochs: Natural = 2000,
+    record: Epochs | None = None,
+    reduction: Literal["mean", "sum"] = "mean",
     optimizer: Callable[..., torch.optim.Optimizer] | None = None,
-    batch_size: int | None = None,
-    jump: float = 0.25,
-    seed: int = 0,
-    dtype: str = "float64",
-    path: str = "auto",
+    batch_size: Count | None = None,
+    jump: Positive = 0.25,
+    seed: Seed = 0,
+    dtype: Literal["float64", "float32"] = "float64",
+    path: Literal["auto", "fast", "reference"] = "auto",
     device: str = "cpu",
-    threads: int | None = None,
+    threads: Threads | None = None,
     keep_parameters: bool = False,
     progress: bool = False,
 ) -> xr.Dataset:
@@ -57,42 +56,42 @@ def train(
 
     Parameters
     ----------
-    network : callable
+    network
         Makes a member's module when called without arguments; its initial weights are the
         module's own, drawn from the member's seed. Input (points, ...), output (points, heads).
-    data : xarray.Dataset
+    data
         `x` (member, point, ...) and `y` (member, point), as `encoding.random_encoding` draws.
-    loss : callable
+    loss
         A function of output and target, one value a point, from `kbe.losses` or your own.
-    learning_rate : float
+    learning_rate
         eta.
-    epochs : int
+    epochs
         Passes over the data.
-    record : sequence of int, optional
+    record
         The epochs after which outputs are kept, 0 being the start; by default `epoch_grid(epochs)`.
-    reduction : {"mean", "sum"}
+    reduction
         How the loss is taken over the points of a batch.
-    optimizer : callable, optional
+    optimizer
         Makes a torch optimiser from parameters and `lr`; None is gradient descent without momentum.
         It must act on every number alone, as SGD, RMSprop and Adam do.
-    batch_size : int, optional
+    batch_size
         Points a step, drawn anew without repetition in every epoch; None is the full batch.
-    jump : float
+    jump
         A member's onset is the first epoch in which an output at one of its points changes by more
         than this, or is not finite.
-    seed : int
+    seed
         Start of all random draws: weights and batches.
-    dtype : {"float64", "float32"}
+    dtype
         Precision of weights and outputs.
-    path : {"auto", "fast", "reference"}
+    path
         "auto" takes the fast path wherever it applies.
-    device : str
+    device
         Where the reference path computes, as torch names it.
-    threads : int, optional
-        Threads to compute with; None takes as many as torch does.
-    keep_parameters : bool
+    threads
+        None takes as many as torch does.
+    keep_parameters
         Keep the weights at every recorded epoch, for the training response.
-    progress : bool
+    progress
         Show a progress bar on stderr.
 
     Returns
@@ -107,37 +106,28 @@ def train(
     Raises
     ------
     ValueError
-        If an argument is out of range, or the chosen path cannot do what is asked.
+        If what is handed over fails when it is tried, before any long work, or the chosen path cannot do what is asked.
     """
-    x, y = _check_data(data)
-    checks.number("learning_rate", learning_rate, above=0)
-    checks.integer("epochs", epochs, 0)
-    checks.choice("reduction", reduction, ("mean", "sum"))
-    checks.number("jump", jump, above=0)
-    checks.choice("dtype", dtype, DTYPES)
-    if batch_size is not None:
-        checks.integer("batch_size", batch_size, 1, y.shape[1])
-    if threads is not None:
-        checks.integer("threads", threads, 1, MOST_THREADS)
-    checks.flag("keep_parameters", keep_parameters)
-    checks.flag("progress", progress)
+    x, y = _inputs_and_targets(data)
+    kept = _epochs_to_keep(record, epochs)
+    if batch_size is not None and batch_size > y.shape[1]:
+        raise ValueError(f"batch_size is {batch_size}: it must be at most the number of points, {y.shape[1]}.")
     if optimizer is not None:
-        _check_optimizer(optimizer, learning_rate)
-    epochs_kept = _check_record(record, epochs)
+        _try_optimizer(optimizer, learning_rate)
     modules = initial_modules(network, len(y), seed)
-    _check_network(modules[0], loss, x[0], y[0])
+    _try_network(modules[0], loss, x[0], y[0])
     chosen = _choose_path(path, modules[0], loss, optimizer, batch_size, device)
-    _check_device(device)
-    weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
-    start = (weights, x, y, loss, learning_rate, reduction == "mean", jump)
+    _try_device(device)
+    start = (x, y, loss, learning_rate, reduction == "mean", jump)
     trainer: Trainer
     if chosen == "fast":
-        trainer = fast.FastTrainer(modules[0], *start, threads, seed=seed)
+        weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
+        trainer = fast.FastTrainer(modules[0], weights, *start, threads, seed=seed)
     else:
         with _told("network fails for all members at once"):
-            trainer = ReferenceTrainer(modules, *start, optimizer, batch_size, seed, device, threads)
-    kept = follow(trainer, epochs_kept, epochs, len(y), keep_parameters, progress)
-    result = dataset(data, kept, trainer.onset(), epochs_kept, loss, reduction)
+            trainer = ReferenceTrainer(modules, *start, optimizer, batch_size, seed, dtype, device, threads)
+    history = follow(trainer, kept, epochs, len(y), keep_parameters, progress)
+    result = as_dataset(data, history, trainer.onset(), kept, loss, reduction)
     names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
     plain = {"learning_rate": learning_rate, "epochs": epochs, "reduction": reduction, "jump": jump, "dtype": dtype}
     result.attrs = {**{f"data_{k}": v for k, v in data.attrs.items()}, **names, **plain, "seed": seed, "path": chosen,
@@ -145,39 +135,29 @@ def train(
     return result
 
 
-def _check_data(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(data, xr.Dataset) or not {"x", "y"} <= set(data):
-        raise ValueError(f"data is a {type(data).__name__}: it must be an xarray.Dataset with variables x and y.")
-    y = checks.array("data.y", data["y"].values, 2)
-    if data["y"].dims != ("member", "point") or data["x"].dims[:2] != ("member", "point"):
-        dims = f"data.x has dimensions {data['x'].dims} and data.y {data['y'].dims}"
+def _inputs_and_targets(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    x, y = data["x"], data["y"]
+    if y.dims != ("member", "point") or x.dims[:2] != y.dims or x.ndim < 3:
+        dims = f"data.x has dimensions {x.dims} and data.y {y.dims}"
         raise ValueError(f"{dims}: they must be (member, point, ...) and (member, point).")
-    x = checks.array("data.x", data["x"].values)
-    if x.ndim < 3 or x.shape[:2] != y.shape:
-        raise ValueError(f"data.x has shape {x.shape} and data.y {y.shape}: x must be (member, point, ...) like y.")
-    return x, y
+    return checks.array("data.x", x.values), checks.array("data.y", y.values)
 
 
-def _check_record(record: Sequence[int] | None, epochs: int) -> np.ndarray:
+def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
     if record is None:
         return epoch_grid(epochs)
-    kept = checks.array("record", record, 1)
-    if (kept != np.round(kept)).any() or (np.diff(kept) <= 0).any() or kept[0] < 0 or kept[-1] > epochs:
-        given = checks.shown(record)
-        raise ValueError(f"record is {given}: it must hold increasing whole epochs from 0 to epochs, {epochs}.")
-    return kept.astype(int)
+    if (record != np.round(record)).any() or record[-1] > epochs:
+        raise ValueError(f"record is {checks.shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
+    return record.astype(int)
 
 
-def _check_device(device: str) -> None:
+def _try_device(device: str) -> None:
     with _told(f"device is {checks.shown(device)}: torch cannot compute there, because it says"):
-        torch.zeros(1, device=torch.device(device)).cpu()
+        torch.zeros(1, device=device).cpu()
 
 
-def _check_optimizer(optimizer: Any, learning_rate: float) -> None:
+def _try_optimizer(optimizer: Callable[..., torch.optim.Optimizer], learning_rate: float) -> None:
     """Try one step on one number."""
-    if not callable(optimizer):
-        given = checks.shown(optimizer)
-        raise ValueError(f"optimizer is {given}: it must be a callable that makes a torch optimiser.")
     number = torch.zeros(1, requires_grad=True)
     number.grad = torch.ones(1)
     with _told(f"optimizer makes from parameters and lr={learning_rate!r} nothing that steps"):
@@ -186,10 +166,8 @@ def _check_optimizer(optimizer: Any, learning_rate: float) -> None:
         made.step()
 
 
-def _check_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
+def _try_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
     """Try one forward pass and one loss, so that a misfit is said before the work starts."""
-    if not callable(loss):
-        raise ValueError(f"loss is {checks.shown(loss)}: it must be a function of output and target.")
     with torch.random.fork_rng(devices=[]):  # a copy, and draws that leave the stream of others as it was
         with _told("network fails on the points of the first member"):
             output = copy.deepcopy(module)(torch.as_tensor(x))
@@ -219,7 +197,6 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:
-    checks.choice("path", path, PATHS)
     obstacle = fast.obstacle(module, loss)
     if optimizer is not None:
         obstacle = "it knows no optimizer but gradient descent"
@@ -229,7 +206,7 @@ def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, b
         obstacle = f"it does not run on {device}"
     if path == "fast" and obstacle:
         raise ValueError(f"path is 'fast': this path cannot be taken, because {obstacle}.")
-    return "reference" if obstacle else "fast" if path == "auto" else path
+    return "reference" if obstacle or path == "reference" else "fast"
 
 
 def _name(thing: Any) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe import checks
+from kbe.checks import Count, Holds, Natural, Whole, checked
 
 _LOOK = 0.2  # seconds between two looks at the keyboard and the progress bar
 
+Data = Annotated[xr.Dataset, Holds("x y", "an xarray.Dataset with x (member, point, ...) and y (member, point)")]
 
+
+@runtime_checkable
 class Trainer(Protocol):
     """What a path offers: all members, advanced some epochs at a time."""
 
@@ -32,49 +35,39 @@ class Trainer(Protocol):
         """The onset epochs so far, shape (members,), -1 for none."""
 
 
-def epoch_grid(epochs: int, count: int = 100) -> np.ndarray:
-    """Epochs from 0 to the last, about evenly spaced on a logarithmic axis.
+@checked
+def epoch_grid(epochs: Natural, count: Annotated[int, Whole(2)] = 100) -> np.ndarray:
+    """Whole epochs from 0 to `epochs`, increasing, about evenly spaced on a logarithmic axis.
 
-    Parameters
-    ----------
-    epochs : int
-        The last epoch, at least 0.
-    count : int
-        The number of epochs wanted; small ones coincide, so that fewer may come back.
-
-    Returns
-    -------
-    numpy.ndarray of int
-        Increasing, from 0 to `epochs`.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    The first ones of so many would coincide, so that fewer than `count` may come back.
     """
-    checks.integer("epochs", epochs, 0)
-    checks.integer("count", count, 2)
     return np.unique(np.round(np.geomspace(1, epochs + 1, count)).astype(int) - 1)
 
 
+@checked
 def follow(
-    trainer: Trainer, kept: np.ndarray, epochs: int, members: int, keep_parameters: bool = False, progress: bool = False
+    trainer: Trainer,
+    kept: np.ndarray,
+    epochs: Natural,
+    members: Count,
+    keep_parameters: bool = False,
+    progress: bool = False,
 ) -> dict[str, np.ndarray]:
     """Advance from one epoch to be kept to the next, in strides short enough for an interrupt to be felt.
 
     Parameters
     ----------
-    trainer : Trainer
-        What trains; it stands at epoch 0.
-    kept : array of int
+    trainer
+        It stands at epoch 0.
+    kept
         The epochs to keep, increasing.
-    epochs : int
+    epochs
         The last epoch.
-    members : int
+    members
         How many train, for the label of the progress bar.
-    keep_parameters : bool
+    keep_parameters
         Whether to keep the weights too.
-    progress : bool
+    progress
         Whether to show a progress bar on stderr.
 
     Returns
@@ -99,35 +92,29 @@ def follow(
     return {name: np.stack(values, 1) for name, values in history.items() if values}
 
 
-def dataset(
-    data: xr.Dataset,
-    history: dict[str, np.ndarray],
+@checked
+def as_dataset(
+    data: Data,
+    history: dict,
     onset: np.ndarray,
     kept: np.ndarray,
     loss: Callable,
-    reduction: str,
+    reduction: Literal["mean", "sum"],
 ) -> xr.Dataset:
-    """A record as the Dataset that `ensemble.train` returns.
+    """What `ensemble.train` returns, but for the attributes.
 
     Parameters
     ----------
-    data : xarray.Dataset
+    data
         What was trained on.
-    history : dict of arrays
-        From `follow`.
-    onset : array, shape (members,)
-        Onset epochs, -1 for none.
-    kept : array of int
-        The epochs that were kept.
-    loss : callable
-        The loss, one value a point.
-    reduction : {"mean", "sum"}
+    history
+        From `follow`, which has kept the epochs `kept`.
+    onset
+        Onset epochs, shape (members,), -1 for none.
+    loss
+        One value a point.
+    reduction
         How the loss is taken over the points.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without attributes.
     """
     outputs = history["outputs"]
     with torch.no_grad():
@@ -148,20 +135,8 @@ def dataset(
 
 
 def point_losses(loss: Callable, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """A loss at many members' points; it is called on (points, heads), whatever stands before these dimensions.
+    """A loss at many members' points, in the shape of the targets.
 
-    Parameters
-    ----------
-    loss : callable
-        A function of output and target, one value a point.
-    outputs : Tensor, shape (..., heads)
-        The outputs.
-    targets : Tensor, shape (...)
-        The targets.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The losses.
+    It is called on outputs of shape (points, heads), whatever stands before these dimensions.
     """
     return loss(outputs.flatten(0, -2), targets.flatten()).unflatten(0, targets.shape)

@@ -23,49 +23,49 @@ class ReferenceTrainer:
 
     Parameters
     ----------
-    modules : list of torch.nn.Module
-        The members, for the architecture and the buffers; weights that require no gradient stay as they are.
-    parameters : array, shape (members, parameters)
-        Initial weights, in the order of `module.parameters()`.
-    x : array, shape (members, points, ...)
-        Each member's inputs.
-    y : array, shape (members, points)
-        Each member's targets.
-    loss : callable
+    modules
+        The members; weights that require no gradient stay as they are.
+    x, y
+        Each member's inputs, shape (members, points, ...), and targets, shape (members, points).
+    loss
         A function of output and target, one value a point.
-    learning_rate : float
+    learning_rate
         eta.
-    mean : bool
+    mean
         Whether the loss is the mean over the points of a batch or their sum.
-    jump : float
+    jump
         The change of an output in one epoch beyond which the member's onset is noted.
-    optimizer : callable or None
+    optimizer
         Makes a torch optimiser from parameters and `lr`; None is gradient descent.
-    batch_size : int or None
+    batch_size
         Points a step; None is the full batch.
-    seed : int
+    seed
         Start of the draws of batches, a stream for each member, and of drop-out, one stream for all.
-    device : str
-        Where to compute.
-    threads : int or None
-        Threads to compute with; None takes as many as torch does.
+    dtype
+        The precision of the weights, as torch names it.
+    device
+        Where to compute, as torch names it.
+    threads
+        None takes as many as torch does.
     """
 
-    def __init__(self, modules: list[nn.Module], parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
-                 learning_rate: float, mean: bool, jump: float, optimizer: Callable | None, batch_size: int | None,
-                 seed: int, device: str, threads: int | None) -> None:  # fmt: skip
-        values = torch.as_tensor(parameters).to(device)
-        module = modules[0].to(device, values.dtype)
+    def __init__(self, modules: list[nn.Module], x: np.ndarray, y: np.ndarray, loss: Callable, learning_rate: float,
+                 mean: bool, jump: float, optimizer: Callable | None = None, batch_size: int | None = None,
+                 seed: int = 0, dtype: str = "float64", device: str = "cpu",
+                 threads: int | None = None) -> None:  # fmt: skip
+        kind: torch.dtype = getattr(torch, dtype)
+        members = [module.to(device, kind) for module in modules]
         self._loss, self._mean, self._jump, self._threads = loss, mean, jump, threads
-        self._x, self._y = (torch.as_tensor(a).to(device, values.dtype) for a in (x, y))
-        self._stacked, self._buffers = _unflatten(module, values), _stacked_buffers(modules, values)
+        self._x, self._y = (torch.as_tensor(a).to(device, kind) for a in (x, y))
+        self._stacked = _stack([dict(module.named_parameters()) for module in members])
+        self._buffers = _stack([dict(module.named_buffers()) for module in members])
         make = optimizer or torch.optim.SGD
         self._optimizer = make(list(self._stacked.values()), lr=learning_rate)
         self._batch_size, self._epoch, self._seed = batch_size, 0, seed
         self._batches = [member_generator(seed, member, "batches") for member in range(len(y))]
-        unmasked = _without_dropout(module)
-        self._masks = unmasked is not module
-        self._training_outputs, self._outputs = _over_members(module), _over_members(unmasked)
+        unmasked = _without_dropout(members[0])
+        self._masks = unmasked is not members[0]
+        self._training_outputs, self._outputs = _over_members(members[0]), _over_members(unmasked)
         with self._settled():
             self._now = self._forward(self._x)
         self._onset = torch.full((len(y),), -1, device=device)
@@ -102,13 +102,7 @@ class ReferenceTrainer:
             self._step(self._forward(self._x[member, batch], training=True), self._y[member, batch])
 
     def advance(self, epochs: int) -> None:
-        """Train on.
-
-        Parameters
-        ----------
-        epochs : int
-            Passes over the data.
-        """
+        """Train on, by so many passes over the data."""
         for _ in range(epochs):
             self._epoch += 1
             with self._settled():
@@ -123,33 +117,15 @@ class ReferenceTrainer:
             self._onset = torch.where(begins, self._epoch, self._onset)
 
     def outputs(self) -> np.ndarray:
-        """The outputs now, without drop-out.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members, points, heads)
-            At each member's own points.
-        """
+        """The outputs now, shape (members, points, heads), without drop-out."""
         return self._now.detach().cpu().numpy().copy()
 
     def parameters(self) -> np.ndarray:
-        """The weights now.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members, parameters)
-            In the order of `module.parameters()`.
-        """
+        """The weights now, shape (members, parameters), in the order of `module.parameters()`."""
         return torch.cat([p.detach().flatten(1) for p in self._stacked.values()], 1).cpu().numpy()
 
     def onset(self) -> np.ndarray:
-        """The onset epochs so far.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members,)
-            -1 for a member without onset.
-        """
+        """The onset epochs so far, shape (members,), -1 for a member without one."""
         return self._onset.cpu().numpy().copy()
 
 
@@ -168,17 +144,9 @@ def _without_dropout(module: nn.Module) -> nn.Module:
     return result
 
 
-def _unflatten(module: nn.Module, values: Tensor) -> dict[str, Tensor]:
-    """From vectors, shape (members, parameters), to stacked parameters by name."""
-    named = dict(module.named_parameters())
-    pieces = values.split([parameter.numel() for parameter in named.values()], dim=1)
+def _stack(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The members' weights or buffers by name, as tensors of their own."""
     return {
-        name: piece.reshape(len(values), *like.shape).detach().clone().requires_grad_(like.requires_grad)
-        for (name, like), piece in zip(named.items(), pieces, strict=True)
+        name: torch.stack([one[name] for one in members]).detach().requires_grad_(like.requires_grad)
+        for name, like in members[0].items()
     }
-
-
-def _stacked_buffers(modules: list[nn.Module], like: Tensor) -> dict[str, Tensor]:
-    """What the modules hold besides weights, each member its own."""
-    buffers = [dict(module.to(like.device, like.dtype).named_buffers()) for module in modules]
-    return {name: torch.stack([one[name] for one in buffers]) for name in buffers[0]}

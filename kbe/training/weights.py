@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from kbe import checks
+from kbe.checks import Count, Seed, checked
 from kbe.data import encoding
 
 
-def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 0) -> list[nn.Module]:
+def _makes_modules(name: str, value: Any, sizes: dict[str, Any]) -> Callable[[], nn.Module]:
+    if isinstance(value, nn.Module) or not callable(value):
+        given = checks.shown(value)
+        raise ValueError(f"{name} is {given}: it must be a callable that makes a torch module, such as its class.")
+    return value
+
+
+Network = Annotated[Callable[[], nn.Module], _makes_modules]
+
+
+@checked
+def initial_modules(network: Network, members: Count, seed: Seed = 0) -> list[nn.Module]:
     """The members' modules before training, each drawn from its own seed in float64 and rounded to single precision.
 
-    Parameters
-    ----------
-    network : callable
-        Makes a module when called without arguments.
-    members : int
-        How many.
-    seed : int
-        Start of the draws; a member's module depends on it and on the member's number alone.
-
-    Returns
-    -------
-    list of torch.nn.Module
-        One for each member, in float64.
+    A member's module depends on the seed and on the member's number alone.
 
     Raises
     ------
     ValueError
         If `network` fails, makes no torch module or one without parameters, or not each time a new one.
     """
-    checks.integer("members", members, 1)
-    if isinstance(network, nn.Module) or not callable(network):
-        given = checks.shown(network)
-        raise ValueError(f"network is {given}: it must be a callable that makes a torch module, such as its class.")
     modules, usual = [], torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]):
         torch.set_default_dtype(torch.float64)
@@ -60,53 +58,19 @@ def initial_modules(network: Callable[[], nn.Module], members: int, seed: int = 
 
 
 def mask_seed(seed: int, epoch: int) -> int:
-    """From which number torch's stream starts anew in an epoch, for the masks of drop-out.
-
-    Parameters
-    ----------
-    seed : int
-        Start of all draws.
-    epoch : int
-        The epoch that is trained.
-
-    Returns
-    -------
-    int
-        For `torch.manual_seed`.
-    """
+    """From which number torch's stream starts anew in an epoch that is trained, for the masks of drop-out."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
+@checked
 def flat_parameters(module: nn.Module) -> np.ndarray:
-    """A module's parameters as one vector.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Any module.
-
-    Returns
-    -------
-    numpy.ndarray, shape (parameters,)
-        In the order of `module.parameters()`.
-    """
+    """A module's parameters as one vector, in the order of `module.parameters()`."""
     return nn.utils.parameters_to_vector(module.parameters()).detach().cpu().numpy()
 
 
-def with_parameters(module: nn.Module, parameters: np.ndarray) -> nn.Module:
-    """A copy of a module that holds other parameters.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The architecture.
-    parameters : array, shape (parameters,)
-        In the order of `module.parameters()`.
-
-    Returns
-    -------
-    torch.nn.Module
-        A copy, in the dtype of the parameters.
+@checked
+def with_parameters(module: nn.Module, parameters: ArrayLike) -> nn.Module:
+    """A copy of a module that holds other parameters, in the order of `module.parameters()` and in their dtype.
 
     Raises
     ------

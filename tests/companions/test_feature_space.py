@@ -1,178 +1,189 @@
-"""The dimension of a feature space and the fragility of a network against cases that can be counted by hand."""
+"""The dimension of a feature space and the fragility of a network, of networks whose numbers can be counted by hand."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbe import losses, networks
+from kbe import networks
 from kbe.companions import feature_space, one_hidden_layer
 from kbe.data import encoding
-from kbe.training import ensemble
-from kbe.training.weights import flat_parameters, initial_modules, with_parameters
+from kbe.training.weights import with_parameters
 
-BOTH = [feature_space.dimension, feature_space.effective_rank]
-
-
-@pytest.mark.parametrize("dimension", BOTH)
-def test_known_spectra(dimension):
-    assert dimension(np.eye(6), centred=False) == pytest.approx(6)
-    assert dimension(np.eye(6)) == pytest.approx(5)  # taking off the mean costs one direction
-    assert dimension(np.outer([1.0, 2, 3], [1.0, -1])) == pytest.approx(1)
-    assert dimension(np.outer([1.0, 2, 3], [1.0, -1]), centred=False) == pytest.approx(1)
-    assert np.isnan(dimension(np.ones((4, 3)))) and dimension(np.ones((4, 3)), centred=False) == pytest.approx(1)
-    assert np.isnan(dimension(np.full((4, 3), np.nan)))
+FEW = settings(max_examples=25, deadline=None)
+DIMENSIONS = ["dimension", "rank"]
 
 
-def test_unequal_eigenvalues_by_hand():
-    features = np.diag([3.0**0.5, 1.0])  # eigenvalues 3 and 1
-    assert feature_space.dimension(features, centred=False) == pytest.approx(16 / 10)
-    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-    assert feature_space.effective_rank(features, centred=False) == pytest.approx(np.exp(entropy))
+def network(bits: int, width: int, activation: str = "linear", head: str = "sigmoid") -> networks.AverageNetwork:
+    shape = {"bits": bits, "layers": 1, "kernel_size": bits, "padding": "valid", "channels": width}
+    return networks.AverageNetwork(head, activation=activation, **shape)
+
+
+def flat(hidden, offset=0.0, readout=1.0, bias=0.0) -> np.ndarray:
+    """The weights of f(x) = p(a R(W x + c) + b) as one vector."""
+    rows = np.asarray(hidden, float)
+    places = (np.broadcast_to(values, len(rows)) for values in (offset, readout))
+    return np.concatenate([rows.ravel(), *places, [bias]])
+
+
+def run_of(parameters: np.ndarray, x: np.ndarray) -> xr.Dataset:
+    """As of a training: weights (member, epoch, parameter), and each member's inputs."""
+    loss = (("member", "epoch"), np.zeros(parameters.shape[:2]))
+    variables = {"parameters": (("member", "epoch", "parameter"), parameters), "x": (("member", "point", "bit"), x)}
+    return xr.Dataset(variables | {"loss": loss}, coords={"epoch": np.arange(parameters.shape[1])})
+
+
+def measured(weights: np.ndarray, bits: int, activation: str = "linear", head: str = "sigmoid", centred: bool = True):
+    """What is found of one network: a member for each input, which is all that this member is trained on."""
+    width, inputs = (len(weights) - 1) // (bits + 2), encoding.all_inputs(bits)
+    run = run_of(np.tile(weights, (len(inputs), 1, 1)), inputs[:, None])
+    return feature_space.in_training(network(bits, width, activation, head), run, centred=centred).isel(epoch=0)
+
+
+def dimensions(weights: np.ndarray, bits: int, **options) -> np.ndarray:
+    found = measured(weights, bits, **options)
+    assert all(len(set(found[name].values.astype(str))) == 1 for name in DIMENSIONS)  # whatever the member's inputs
+    return np.array([found[name].values[0] for name in DIMENSIONS])
 
 
 def test_all_bit_strings_have_as_many_dimensions_as_bits():
-    np.testing.assert_allclose([f(encoding.all_inputs(6)) for f in BOTH], 6)
+    np.testing.assert_allclose(dimensions(flat(np.eye(6)), 6), 6)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 5))
-def test_dimensions_are_ordered_and_do_not_see_rotation_or_scale(seed, n, width):
+def test_unequal_eigenvalues_by_hand():
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    expected = [16 / 10, np.exp(entropy)]  # eigenvalues 3 and 1
+    np.testing.assert_allclose(dimensions(flat(np.diag([3**0.5, 1.0])), 2), expected)
+    np.testing.assert_allclose(dimensions(flat(np.eye(2)), 2, centred=False), expected)  # 00, 01, 10, 11 as they are
+
+
+def test_one_direction_and_none():
+    one = flat(np.outer([1.0, 2, 3], [1.0, -1]))
+    np.testing.assert_allclose(dimensions(one, 2), 1)
+    np.testing.assert_allclose(dimensions(one, 2, centred=False), 1)
+    same = flat(np.zeros((3, 2)), offset=0.1)  # what rounding leaves of it is no direction
+    assert np.isnan(dimensions(same, 2)).all()
+    np.testing.assert_allclose(dimensions(same, 2, centred=False), 1)
+
+
+@FEW
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 5))
+def test_dimensions_are_ordered_and_do_not_see_rotation_or_scale(seed, bits, width):
     generator = np.random.default_rng(seed)
-    features = generator.standard_normal((2, n, width))
-    ratio, rank = (f(features) for f in BOTH)
-    assert (ratio >= 1 - 1e-9).all() and (ratio <= rank + 1e-9).all() and (rank <= min(n, width) + 1e-9).all()
-    turned = 7 * features @ np.linalg.qr(generator.standard_normal((width, width)))[0] + 3
-    np.testing.assert_allclose(feature_space.dimension(turned), ratio, rtol=1e-6)
+    hidden = generator.standard_normal((width, bits))
+    ratio, rank = dimensions(flat(hidden), bits)
+    assert 1 - 1e-9 <= ratio <= rank + 1e-9 <= min(bits, width) + 2e-9
+    turned = 7 * np.linalg.qr(generator.standard_normal((width, width)))[0] @ hidden
+    np.testing.assert_allclose(dimensions(flat(turned, offset=3.0), bits), [ratio, rank], rtol=1e-6)
 
 
-def test_the_shares_are_those_of_the_gram_matrix():
-    features = np.random.default_rng(0).random((5, 3))
-    centred = features - features.mean(0)
-    eigenvalues = np.linalg.eigvalsh(centred @ centred.T)[::-1][:3]
-    np.testing.assert_allclose(feature_space.feature_spectrum(features), eigenvalues / eigenvalues.sum(), atol=1e-12)
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_dimensions_are_those_of_the_gram_matrix(centred):
+    weights = np.random.default_rng(0).standard_normal(3 * (4 + 2) + 1)
+    features = one_hidden_layer.features(weights, encoding.all_inputs(4), "tanh")
+    features = features - features.mean(0) if centred else features
+    shares = np.linalg.eigvalsh(features @ features.T)[-3:] / np.sum(features**2)
+    expected = [1 / np.sum(shares**2), np.exp(-np.sum(shares * np.log(shares)))]
+    np.testing.assert_allclose(dimensions(weights, 4, activation="tanh", centred=centred), expected)
 
 
-@pytest.mark.parametrize("features", [[1.0], "a", [[1, None]]])
-def test_bad_features_are_refused(features):
-    with pytest.raises(ValueError, match="features"):
-        feature_space.feature_spectrum(features)
+@FEW
+@given(st.integers(0, 10**6), st.integers(1, 6), st.floats(-3, 3))
+def test_the_fewest_flips_are_those_of_a_search_over_all_pairs(seed, bits, bias):
+    generator = np.random.default_rng(seed)
+    weights = flat(generator.standard_normal((8, bits)), *generator.standard_normal((2, 8)), bias)
+    inputs = encoding.all_inputs(bits)
+    above = one_hidden_layer.outputs(weights, inputs, activation="relu") > 0.5
+    distance = np.where(above[:, None] != above, encoding.hamming_distance(inputs, inputs), np.inf).min(1)
+    np.testing.assert_array_equal(measured(weights, bits, "relu").flips, distance)
 
 
-def brute_force(outputs: np.ndarray, bits: int) -> np.ndarray:
-    inputs, above = encoding.all_inputs(bits), outputs > 0.5
-    distance = encoding.hamming_distance(inputs, inputs)
-    return np.where(above[:, None] != above, distance, np.inf).min(1)
+def test_flips_of_known_functions_of_bits():
+    steps, ones = np.ones((5, 5)), encoding.all_inputs(5).sum(1)
+    parity = flat(steps, offset=-np.arange(5), readout=[1, -2, 2, -2, 2], bias=-0.5)
+    assert (measured(parity, 5, "relu").flips == 1).all()  # any flip
+    every = flat(steps, offset=-4, readout=[1, 0, 0, 0, 0], bias=-0.5)
+    np.testing.assert_array_equal(measured(every, 5, "relu").flips, np.where(ones == 5, 1, 5 - ones))
+    assert np.isinf(measured(flat(steps, bias=1), 5, "relu").flips).all()
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 6), st.floats(0, 1))
-def test_the_fewest_flips_are_those_of_a_search_over_all_pairs(seed, bits, share):
-    outputs = (np.random.default_rng(seed).random((2, 2**bits)) < share).astype(float)
-    expected = np.stack([brute_force(row, bits) for row in outputs])
-    np.testing.assert_array_equal(feature_space.fewest_flips(outputs), expected)
-
-
-def test_known_functions_of_bits():
-    inputs = encoding.all_inputs(5)
-    ones = inputs.sum(1)
-    assert (feature_space.fewest_flips(ones % 2) == 1).all()  # parity: any flip
-    np.testing.assert_array_equal(
-        feature_space.fewest_flips((ones == 5).astype(float)), np.where(ones == 5, 1, 5 - ones)
-    )
-    assert (
-        np.isinf(feature_space.fewest_flips(np.ones(32))).all()
-        and np.isnan(feature_space.fewest_flips([0, np.nan])).all()
-    )
-    np.testing.assert_allclose(feature_space.flip_response(inputs @ [0.1, 0.2, -0.9, 0.3, 0.0]), 0.9)
-    assert feature_space.flip_response(np.array([0.0, 1, 5, 2]))[0] == 5  # 00 against 01 and 10
-
-
-@pytest.mark.parametrize("outputs", [np.ones(3), [1.0], 1.0, "a"])
-def test_outputs_at_some_inputs_only_are_refused(outputs):
-    for function in (feature_space.fewest_flips, feature_space.flip_response):
-        with pytest.raises(ValueError, match="outputs"):
-            function(outputs)
-
-
-def network(activation: str = "linear") -> networks.AverageNetwork:
-    settings = {"bits": 4, "layers": 1, "kernel_size": 4, "padding": "valid", "channels": 3}
-    return networks.AverageNetwork("sigmoid", activation=activation, **settings)
-
-
-def members(activation: str, count: int = 4) -> np.ndarray:
-    modules = initial_modules(partial(network, activation), count, 0)
-    return 3 * np.stack([flat_parameters(module) for module in modules])
+def test_the_worst_flip_by_hand():
+    slopes = flat([[0.1, 0.2, -0.9, 0.3, 0.0]])
+    np.testing.assert_allclose(measured(slopes, 5, head="linear").flip_response, 0.9)
+    values = flat([[1, 0], [0, 1], [1, 1]], offset=[0, 0, -1], readout=[5, 1, -4])  # 0, 1, 5, 2 at 00, 01, 10, 11
+    np.testing.assert_allclose(measured(values, 2, "relu", "linear").flip_response, [5, 1, 5, 3])
 
 
 def test_the_distance_is_exact_for_a_linear_network():
-    weights, x = members("linear"), np.repeat(encoding.all_inputs(4)[None], 4, 0)
-    parts = one_hidden_layer.split(weights, 4)
-    slope = np.einsum("mk,mkb->mb", parts.readout, parts.hidden)
-    height = np.einsum("mnb,mb->mn", x, slope) + ((parts.readout * parts.offset).sum(1) + parts.bias)[:, None]
-    exact = np.abs(height) / np.linalg.norm(slope, axis=1)[:, None]
-    found = feature_space.boundary_distance(network(), weights, x, farthest=2.0, halvings=30)
-    np.testing.assert_allclose(found, np.where(exact <= 2, exact, np.inf), rtol=1e-6)
+    slope, inputs = np.array([1.0, -2, 0.5, 0.25]), encoding.all_inputs(4)
+    for bias in (0.3, 1.0, 9.0):
+        exact = np.abs(inputs @ slope + bias) / np.linalg.norm(slope)
+        found = measured(flat([slope / 2, slope / 2], bias=bias), 4).distance
+        np.testing.assert_allclose(found, np.where(exact <= 4, exact, np.inf), atol=1e-7)
     assert np.isfinite(found).any() and np.isinf(found).any()
 
 
 def test_the_distance_leads_to_the_boundary_and_no_farther():
-    weights, x = members("tanh"), np.repeat(encoding.all_inputs(4)[None], 4, 0)
-    found = feature_space.boundary_distance(network("tanh"), weights, x)
-    reached = np.isfinite(found)
-    assert reached.sum() > 5
-    for member, point in np.argwhere(reached)[:10]:
-        module = with_parameters(network("tanh"), weights[member])
-        at = torch.tensor(x[member, point], requires_grad=True)
-        slope = torch.autograd.grad(module(at[None])[0, 0], at)[0]
-        way = (-torch.sign(module(at[None]) - 0.5)[0] * slope / slope.norm()).detach()
-        moved = [module((at + part * found[member, point] * way)[None])[0, 0].item() - 0.5 for part in (0, 0.98, 1)]
-        assert moved[0] * moved[1] > 0 and abs(moved[2]) < 1e-6
+    generator = np.random.default_rng(1)
+    weights = flat(generator.standard_normal((3, 4)), *generator.standard_normal((2, 3)))
+    distances, module = measured(weights, 4, "tanh").distance.values, with_parameters(network(4, 3, "tanh"), weights)
+    assert np.isfinite(distances).sum() > 5
+    for point, distance in zip(encoding.all_inputs(4), distances, strict=True):
+        if np.isfinite(distance):
+            at = torch.tensor(point, requires_grad=True)
+            slope = torch.autograd.grad(module(at[None])[0, 0], at)[0]
+            way = (-torch.sign(module(at[None]) - 0.5)[0] * slope / slope.norm()).detach()
+            moved = [module((at + part * distance * way)[None])[0, 0].item() - 0.5 for part in (0, 0.98, 1)]
+            assert moved[0] * moved[1] > 0 and abs(moved[2]) < 1e-6
 
 
-def test_lost_members_and_bad_networks():
-    weights = members("linear")
-    weights[0] = np.nan
-    x = np.repeat(encoding.all_inputs(4)[None], 4, 0)
-    found = feature_space.boundary_distance(network(), weights, x)
-    assert np.isnan(found[0]).all() and not np.isnan(found[1:]).any()
-    with pytest.raises(ValueError, match="outputs"):
-        feature_space.boundary_distance(torch.nn.Linear(4, 2), np.zeros((1, 10)), x[:1])
-    with pytest.raises(ValueError, match="farthest"):
-        feature_space.boundary_distance(network(), weights, x, farthest=0)
+def test_along_a_training_members_and_epochs_are_each_their_own_weights():
+    weights = 2 * np.random.default_rng(0).standard_normal((3, 2, 19))
+    x = encoding.random_encoding(5, 4, 3).x.values
+    found = feature_space.in_training(network(4, 3, "tanh"), run_of(weights, x))
+    assert np.isfinite(found.flips).any()
+    for member in range(3):
+        for epoch in range(2):
+            alone = measured(weights[member, epoch], 4, "tanh").isel(member=encoding.indices(x[member]))
+            expected = alone.mean("member").assign(distance=alone.distance.median("member"))
+            xr.testing.assert_allclose(found.isel(member=member, epoch=epoch, drop=True), expected.drop_vars("epoch"))
+    sizes = one_hidden_layer.size_factors(weights, x[:, None], activation="tanh")["size"]
+    np.testing.assert_allclose(found.response, sizes)
 
 
-def test_along_a_training_each_measure_is_that_of_its_weights():
-    data = encoding.random_encoding(5, 4, 3)
-    run = ensemble.train(partial(network, "tanh"), data, losses.squared_error, epochs=20, record=[0, 20], threads=1,
-                         keep_parameters=True)  # fmt: skip
-    run["parameters"] = 5 * run.parameters  # so that both classes occur, some of them far from each other
-    found = feature_space.in_training(network("tanh"), run)
-    weights, x, inputs = run.parameters.values[:, 1], data.x.values, encoding.all_inputs(4)
-    place = [[int(np.flatnonzero((inputs == point).all(1))[0]) for point in member] for member in x]
-    outputs = one_hidden_layer.outputs(weights, inputs, activation="tanh")
-    flips = [feature_space.flip_response(row)[at].mean() for row, at in zip(outputs, place, strict=True)]
-    np.testing.assert_allclose(found.flip_response[:, 1], flips)
-    fewest = [feature_space.fewest_flips(row)[at].mean() for row, at in zip(outputs, place, strict=True)]
-    np.testing.assert_allclose(found.flips[:, 1], fewest)
-    assert any(np.isfinite(mean) and mean % 1 for mean in fewest)
-    features = one_hidden_layer.features(weights, inputs, "tanh")
-    np.testing.assert_allclose(found.dimension[:, 1], feature_space.dimension(features))
-    distance = np.median(feature_space.boundary_distance(network("tanh"), weights, x), 1)
-    np.testing.assert_allclose(found.distance[:, 1], distance)
-    run.parameters[0, 1] = np.nan
-    assert np.isnan(feature_space.in_training(network("tanh"), run).dimension[0, 1])
+def test_a_lost_member_is_missing_and_leaves_the_others_alone():
+    weights, x = np.random.default_rng(0).standard_normal((3, 1, 19)), encoding.random_encoding(5, 4, 3).x.values
+    whole = feature_space.in_training(network(4, 3), run_of(weights, x))
+    weights[0, 0, 7] = np.inf
+    lost = feature_space.in_training(network(4, 3), run_of(weights, x))
+    assert all(np.isnan(values[0]).all() for name, values in lost.items() if name != "loss")
+    xr.testing.assert_identical(lost.isel(member=slice(1, 3)), whole.isel(member=slice(1, 3)))
 
 
-def test_a_run_without_weights_or_of_another_network_is_refused():
-    data = encoding.random_encoding(5, 4, 3)
-    run = ensemble.train(network, data, losses.squared_error, epochs=2, keep_parameters=True, threads=1)
-    with pytest.raises(ValueError, match="parameters"):
-        feature_space.in_training(network(), run.drop_vars("parameters"))
-    with pytest.raises(ValueError, match="one hidden layer"):
-        feature_space.in_training(networks.AverageNetwork(bits=4), run)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_overflows_at_finite_weights_is_missing():
+    outputs = measured(flat(np.eye(2), bias=1000), 2, head="exponential")
+    assert np.isnan([outputs.flips, outputs.distance]).all() and (outputs.dimension == 2).all()
+    assert np.isnan(dimensions(flat(1e308 * np.ones((2, 2))), 2)).all()
+
+
+RUN = run_of(np.zeros((1, 1, 19)), encoding.all_inputs(4)[None])
+
+
+@pytest.mark.parametrize(
+    ("module", "run", "named"),
+    [
+        (network(4, 3), RUN.drop_vars("parameters"), "run"),
+        (network(4, 2), RUN, "parameters"),
+        (networks.AverageNetwork(bits=4), RUN, "module"),
+        (networks.VarianceNetwork(bits=4, layers=1, kernel_size=4, padding="valid"), RUN, "module"),
+        (torch.nn.Linear(4, 1), RUN, "module"),
+    ],
+)
+def test_a_run_without_weights_or_of_another_network_is_refused(module, run, named):
+    with pytest.raises(ValueError, match=f"^{named} "):
+        feature_space.in_training(module, run)

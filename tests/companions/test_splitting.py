@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
+import xarray as xr
 
 from kbe import losses, networks
 from kbe.companions import splitting
@@ -66,19 +65,6 @@ def test_outputs_everywhere_are_the_modules_own():
     found = splitting.outputs_everywhere(make(), run)
     codes = (data.x[1].to_numpy() @ [8, 4, 2, 1]).astype(int)
     np.testing.assert_allclose(found[1, :, codes], run.mu[1], rtol=1e-12)
-    with pytest.raises(ValueError, match="parameters"):
-        splitting.outputs_everywhere(make(), run.drop_vars("parameters"))
-
-
-def test_values_are_put_in_order():
-    data = encoding.random_encoding(16, 4, 3, seed=4)
-    spelt = data.x.to_numpy() @ [8, 4, 2, 1]
-    ordered = splitting.in_order(np.stack([spelt, 2 * spelt], 1), data.x)
-    np.testing.assert_array_equal(ordered, np.broadcast_to(np.arange(16) * np.array([[1], [2]]), (3, 2, 16)))
-    with pytest.raises(ValueError, match="every bit string"):
-        splitting.in_order(np.zeros((1, 2)), [[[0.0], [0.0]]])
-    with pytest.raises(ValueError, match="values"):
-        splitting.in_order(np.zeros((2, 16)), data.x)
 
 
 @pytest.mark.parametrize("sides", [np.zeros(32), np.zeros(3, bool), np.zeros(1, bool), np.zeros(2**11, bool)])
@@ -87,6 +73,6 @@ def test_what_is_no_side_at_every_bit_string_is_refused(sides):
         splitting.subspaces(sides)
 
 
-def test_in_gray_order_neighbours_differ_by_one_bit():
-    order = splitting.gray_order(3)
-    assert sorted(order) == list(range(8)) and {int(one ^ other).bit_count() for one, other in pairwise(order)} == {1}
+def test_a_run_without_weights_is_refused():
+    with pytest.raises(ValueError, match="run lacks parameters"):
+        splitting.outputs_everywhere(networks.AverageNetwork(), xr.Dataset())

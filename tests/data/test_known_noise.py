@@ -20,7 +20,7 @@ def standard(data: xr.Dataset) -> np.ndarray:
 def test_targets_are_scattered_as_mean_and_deviation_say(noise, distribution):
     data = known_noise.known_encoding(64, members=20, repeats=3, noise=noise)
     assert stats.kstest(standard(data), distribution.cdf).pvalue > 0.01
-    assert stats.kstest(standard(known_noise.everywhere(data)), distribution.cdf).pvalue > 0.01
+    assert stats.kstest(standard(known_noise.on_all_inputs(data)), distribution.cdf).pvalue > 0.01
 
 
 def test_the_functions_reach_their_bounds_and_do_not_leave_them():
@@ -32,7 +32,7 @@ def test_the_functions_reach_their_bounds_and_do_not_leave_them():
 
 def test_flips_of_all_bits_one_after_another_cover_the_range():
     """The mean and the logarithm of the deviation are linear: the effects of the single bits add up to the range."""
-    whole = known_noise.everywhere(known_noise.known_encoding(4, bits=5, lowest=0.1, highest=0.4))
+    whole = known_noise.on_all_inputs(known_noise.known_encoding(4, bits=5, lowest=0.1, highest=0.4))
     for values, span in ((whole["mean"], 0.5), (np.log2(whole.deviation), 2.0)):
         flips = [abs(values.values[0, 0] - values.values[0, 2**k]) for k in range(5)]
         np.testing.assert_allclose(sum(flips), span)
@@ -47,24 +47,27 @@ def test_inputs_are_those_of_the_random_encoding_and_repeats_follow_each_other()
 
 def test_all_inputs_has_the_members_functions_and_says_what_is_held_out():
     data = known_noise.known_encoding(10, bits=5, members=4).isel(member=[3, 1])
-    whole = known_noise.everywhere(data)
+    whole = known_noise.on_all_inputs(data)
     assert whole.held_out.sum("point").values.tolist() == [22, 22]
     for k in range(2):
-        codes = (data.x[k].values @ 2 ** np.arange(5)[::-1]).astype(int)
-        assert not whole.held_out.values[k, codes].any()
-        np.testing.assert_allclose(whole["mean"].values[k, codes], data["mean"][k], rtol=1e-12)
-        assert (whole.y.values[k, codes] != data.y.values[k]).all()
+        places = encoding.indices(data.x[k])
+        assert not whole.held_out.values[k, places].any()
+        np.testing.assert_allclose(whole["mean"].values[k, places], data["mean"][k], rtol=1e-12)
+        assert (whole.y.values[k, places] != data.y.values[k]).all()
 
 
-@pytest.mark.parametrize(("changes", "name"), [
-    ({"points": 257}, "points"), ({"repeats": 0}, "repeats"), ({"noise": "cauchy"}, "noise"), ({"lowest": 0}, "lowest"),
-    ({"highest": 0.01}, "highest"), ({"members": 0}, "members"), ({"seed": -1}, "seed"),
-])  # fmt: skip
-def test_what_cannot_be_drawn_is_refused_by_name(changes, name):
-    with pytest.raises(ValueError, match=f"^{name} is "):
-        known_noise.known_encoding(**{"points": 8} | changes)
+REFUSED = {
+    "points": 257, "repeats": 0, "noise": "cauchy", "lowest": 0, "highest": 0.01, "members": 0, "seed": -1,
+}  # fmt: skip
 
 
-def test_data_of_another_kind_are_refused():
-    with pytest.raises(ValueError, match=r"data is .*known_encoding"):
-        known_noise.everywhere(encoding.random_encoding(3))
+@pytest.mark.parametrize(("name", "value"), REFUSED.items())
+def test_what_cannot_be_drawn_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}: "):
+        known_noise.known_encoding(**{"points": 8} | {name: value})
+
+
+@pytest.mark.parametrize("data", [None, encoding.random_encoding(3)])
+def test_data_of_another_kind_are_refused(data):
+    with pytest.raises(ValueError, match=r"^data is "):
+        known_noise.on_all_inputs(data)

@@ -37,7 +37,8 @@ def test_eq5_sizes_are_drawn_without_the_start_beside_their_power():
 
 def test_eq5_laws_and_data_are_drawn():
     times = np.unique(np.round(np.geomspace(1, 100, 20)))
-    found = laws.compare_laws(np.tile(times**-0.5, (4, 1)), times, (1, 100), resamples=3)
+    size = xr.DataArray(np.tile(times**-0.5, (4, 1)), dims=("member", "epoch"), coords={"epoch": times})
+    found = laws.compare_extrapolations(size, (1, 100), resamples=3)
     axes = figures.predictions_of_laws({"all": found}).axes[0]
     np.testing.assert_allclose(axes.lines[len(found.law)].get_ydata(), times**-0.5)
     assert axes.lines[-1].get_xdata()[0] == 10 and axes.get_title() == "all"

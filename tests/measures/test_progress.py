@@ -1,24 +1,15 @@
-"""Stages of training, the law of a response in each, equal losses, and rank correlations with controls."""
+"""Stages of training, equal losses, and rank correlations with controls."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from kbe import statistics
 from kbe.measures import progress
-from kbe.response import laws
-
-EPOCHS = np.unique(np.geomspace(1, 1000, 30).astype(int))
-
-
-def sizes(curve: np.ndarray, spread: float = 0.05, members: int = 30) -> xr.DataArray:
-    scale = 1 + spread * np.random.default_rng(0).standard_normal((members, len(curve)))
-    return xr.DataArray(curve * scale, dims=("member", "epoch"), coords={"epoch": EPOCHS})
 
 
 def test_stages_by_hand():
@@ -34,43 +25,6 @@ def test_stages_by_hand():
 def test_bad_stages_are_refused(arguments):
     with pytest.raises(ValueError):
         progress.stages(*arguments)
-
-
-def test_eq5_each_law_is_recognised():
-    assert laws.law(sizes(np.full(len(EPOCHS), 3.0), 0.01))[::3] == ("constant", True)
-    power = laws.law(sizes(EPOCHS**-0.7))
-    assert power.name == "power law" and power.certain
-    assert power.exponent == pytest.approx(0.7, abs=0.02)
-    other = laws.law(sizes(np.exp(-EPOCHS / 100.0)))
-    assert other.name == "other decay" and not other.certain and not other.possible
-    growth = laws.law(sizes(EPOCHS**0.5))
-    assert growth.name == "growth" and not growth.possible and growth.change > 20
-    assert laws.law(sizes(EPOCHS**-0.7).isel(epoch=slice(2))).name == "too short"
-
-
-def test_eq5_a_curve_that_first_grows_and_then_falls_is_no_power_law():
-    found = laws.law(sizes(np.where(EPOCHS < 100, EPOCHS**0.3, 100**1.5 * EPOCHS**-1.2)))
-    assert found.name == "other decay" and not found.possible
-
-
-def test_eq5_a_curve_that_a_power_law_explains_in_part_only_is_none():
-    wiggle = EPOCHS**-0.3 * np.exp(0.5 * np.sin(4 * np.log(EPOCHS)))
-    assert laws.law(sizes(wiggle)).name == "other decay"
-    assert laws.law(sizes(wiggle), explained=0.5).name == "power law"
-
-
-def test_a_member_without_a_positive_size_is_left_out():
-    curve = sizes(EPOCHS**-0.7)
-    curve[0], curve[1, 5] = 0.0, np.nan
-    assert laws.law(curve).name == "power law"
-    assert laws.law(curve[:2]).name == "too short"
-
-
-def test_law_refuses_bad_input():
-    with pytest.raises(ValueError, match="size"):
-        laws.law(np.ones((3, 3)))
-    with pytest.raises(ValueError, match="tolerance"):
-        laws.law(sizes(EPOCHS * 1.0), tolerance=0)
 
 
 def test_a_quantity_at_equal_loss_by_hand():

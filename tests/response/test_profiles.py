@@ -1,4 +1,4 @@
-"""The profile of a response kernel over distance and its drift in training, equations 5 and 16."""
+"""The profile of a response kernel over distance, and which function of it that is, equations 5 and 16."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from math import comb
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from kbe.data.encoding import all_inputs, hamming_distance
-from kbe.response.drift import kernel_drift
-from kbe.response.profiles import fit_profile, gram_matrix, response_profile
-from kbe.response.tangent_kernel import neural_tangent_kernel
+from kbe.response.profiles import (
+    compare_shapes,
+    explained_by_distance,
+    fit_profile,
+    inseparable,
+    response_profile,
+)
 
-FEW = settings(max_examples=25, deadline=None)
+INPUTS = all_inputs(4)
+DISTANCE = hamming_distance(INPUTS, INPUTS)
 
 
 def profile_of(mean: np.ndarray, distance: np.ndarray, pairs: np.ndarray | None = None) -> xr.Dataset:
@@ -25,12 +27,6 @@ def profile_of(mean: np.ndarray, distance: np.ndarray, pairs: np.ndarray | None 
     return xr.Dataset(
         {"mean": ((*dims, "distance"), mean), "pairs": ("distance", pairs)}, coords={"distance": distance}
     )
-
-
-def test_eq12_gram_matrix_hand_computed():
-    theta = np.arange(8).reshape(1, 2, 2, 2)  # input 0 against inputs 0 and 1, two heads
-    np.testing.assert_array_equal(gram_matrix(theta), [[0, 1, 4, 5], [2, 3, 6, 7]])
-    np.testing.assert_array_equal(gram_matrix(np.stack([theta, -theta]))[1], -gram_matrix(theta))
 
 
 def test_eq5_profile_of_a_function_of_the_distance_is_that_function():
@@ -114,71 +110,65 @@ def test_a_member_that_blew_up_has_no_fit_and_stops_no_other():
     np.testing.assert_array_equal(fit["decreasing"], [True, False, False])
 
 
-def test_eq5_a_factor_changes_the_size_and_not_the_shape():
-    kernel = np.exp(-hamming_distance(all_inputs(3), all_inputs(3)))
-    ages = np.array([1.0, 2.0, 10.0]) ** -0.7
-    drift = kernel_drift(kernel, ages[:, None, None] * kernel)
-    np.testing.assert_allclose(drift["size"], ages)
-    np.testing.assert_allclose(drift["shape"], 0, atol=1e-15)
+def test_eq5_distance_explains_all_of_an_exponential_kernel_and_none_of_one_that_ignores_it():
+    exact = response_profile(np.exp(-DISTANCE), DISTANCE)
+    assert float(explained_by_distance(exact)) == pytest.approx(1)
+    striped = response_profile(DISTANCE * 0 + np.arange(16)[:, None], DISTANCE)
+    assert float(explained_by_distance(striped)) == pytest.approx(0)
+    half = response_profile(np.array([[0.0, 2.0], [4.0, 2.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    assert float(explained_by_distance(half)) == pytest.approx(1 / 2)  # by hand: means 1, 3; spreads 1
 
 
-def test_drift_of_orthogonal_and_opposite_kernels():
-    first, second = np.diag([1.0, 0]), np.diag([0, 2.0])
-    drift = kernel_drift(first, np.stack([second, -first, first + second]))
-    np.testing.assert_allclose(drift["shape"], [1, 2, 1 - 1 / np.sqrt(5)])
-    np.testing.assert_allclose(drift["size"], [2, 1, np.sqrt(5)])
+@pytest.mark.parametrize(
+    ("shape", "curve"),
+    [
+        ("constant", lambda d: 2 + 1e-3 * (-1) ** d),
+        ("exponential", lambda d: 2 * np.exp(-0.43 * d)),
+        ("Gaussian", lambda d: 2 * np.exp(-0.13 * d**2)),
+        ("power", lambda d: 2 * (1 + d) ** -1.57),
+    ],
+)
+def test_eq16_the_shape_that_made_a_profile_predicts_it_best(shape, curve):
+    distance = np.arange(9.0)
+    found = compare_shapes(curve(distance), distance)
+    assert found.missed.idxmin("shape").item() == shape
+    np.testing.assert_allclose(found.missed.sel(shape="constant"), (9 / 8) ** 2)  # the mean of the eight others
+    rates = {"exponential": 0.43, "Gaussian": 0.13, "power": 1.57}
+    if shape in rates:
+        np.testing.assert_allclose(found.rate.sel(shape=shape), rates[shape], rtol=1e-3)
+        np.testing.assert_allclose(found.amplitude.sel(shape=shape), 2, rtol=1e-3)
 
 
-def test_eq12_a_linear_model_does_not_drift_and_a_deep_one_does():
-    x = torch.as_tensor(all_inputs(3))
-    for module, moves in [
-        (torch.nn.Linear(3, 1), False),
-        (torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)), True),
-    ]:
-        module.double()
-        before = neural_tangent_kernel(module, x)[..., 0, 0]
-        with torch.no_grad():
-            for p in module.parameters():
-                p += torch.linspace(-1, 1, p.numel(), dtype=torch.float64).view_as(p)
-        drift = kernel_drift(before, neural_tangent_kernel(module, x)[..., 0, 0])
-        assert (abs(drift["size"] - 1) > 1e-3) == moves
-        assert (drift["shape"] > 1e-3) == moves
+def test_eq5_a_product_is_separable_whatever_its_factor_and_a_change_of_shape_is_not():
+    time, distance = np.geomspace(1, 1e3, 7)[:, None], np.arange(5.0)
+    assert inseparable(time**-1.1 * np.exp(-distance)) < 1e-12
+    turned = inseparable(np.array([[1.0, 0], [0, 5]]))
+    np.testing.assert_allclose(turned, 0.5)  # two orthogonal shapes share equally, whatever their sizes
+    np.testing.assert_allclose(inseparable(np.array([[1.0, 0], [3, 0], [0, 5]])), 1 / 3)
 
 
-def test_drift_of_a_kernel_that_is_not_finite_or_zero_is_nan():
-    drift = kernel_drift(np.eye(2), np.stack([np.eye(2), np.full((2, 2), np.nan)]))
-    np.testing.assert_array_equal(np.isnan(drift["shape"]), [False, True])
-    assert np.isnan(kernel_drift(np.zeros((2, 2)), np.eye(2))["size"])
+GOOD = profile_of(np.ones(3), np.arange(3.0))
 
 
-@FEW
-@given(shape=st.lists(st.integers(1, 4), max_size=5))
-def test_bad_kernel_shapes(shape):
-    kernel = np.ones(shape)
-    if len(shape) < 4:
-        with pytest.raises(ValueError, match="kernel has shape"):
-            gram_matrix(kernel)
-    with pytest.raises(ValueError, match="kernel has shape"):
-        response_profile(kernel, np.ones((5, 5)))
-    with pytest.raises(ValueError, match="shape"):
-        kernel_drift(np.ones((5, 5)), kernel)
-
-
-@FEW
-@given(distance=st.sampled_from([[], 1.0, [[np.nan]], [[np.inf]], [["near"]], None]))
-def test_bad_distance(distance):
-    with pytest.raises(ValueError, match="distance"):
-        response_profile([[1.0]], distance)
-
-
-def test_bad_profile():
-    good = profile_of(np.ones(3), np.arange(3.0))
-    for bad in (None, np.ones(3), good[["mean"]], good.drop_vars("distance")):
-        with pytest.raises(ValueError, match="profile must be"):
-            fit_profile(bad)
-    with pytest.raises(ValueError, match="at least 3"):
-        fit_profile(good.isel(distance=[0, 1]))
-    with pytest.raises(ValueError, match="weighting is 'size'"):
-        fit_profile(good, "size")
-    with pytest.raises(ValueError, match="decimals is -1"):
-        response_profile([[1.0]], [[0.0]], -1)
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        *[(lambda shape=shape: response_profile(np.ones(shape), np.ones((5, 5))), "has shape")
+          for shape in ((), (3,), (3, 5), (5, 4), (2, 5, 3), (1, 2, 5, 5, 1), (2, 2, 2, 5, 5))],
+        *[(lambda far=far: response_profile([[1.0]], far), "distance")
+          for far in ([], 1.0, [[np.nan]], [[np.inf]], [["near"]], None)],
+        (lambda: response_profile([[1.0]], [[0.0]], -1), "decimals is -1"),
+        *[(lambda bad=bad: fit_profile(bad), "profile lacks .* it must be what response_profile returns")
+          for bad in (None, np.ones(3), GOOD[["mean"]], GOOD.drop_vars("distance"))],
+        (lambda: fit_profile(GOOD.isel(distance=[0, 1])), "profile has 2 distances: a fit needs at least 3"),
+        (lambda: fit_profile(GOOD, "size"), "weighting is 'size'"),
+        *[(lambda bad=bad: explained_by_distance(bad), "profile lacks .*spread") for bad in (None, 1.0, xr.Dataset())],
+        (lambda: compare_shapes(np.ones(4), np.arange(4)), "profile has 4 distances: a comparison needs at least 5"),
+        (lambda: compare_shapes(np.ones(6), np.arange(5)), "distance has shape .* as in profile"),
+        (lambda: inseparable(np.zeros((2, 2))), "response has a row of zeros"),
+        (lambda: inseparable(np.ones(2)), "response has shape"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_a_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()

@@ -1,4 +1,4 @@
-"""Measurements of time: turns, medians, and trainers that train."""
+"""Measurements of time: turns, and trainers that train."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from torch import nn
 
 from kbe.data.encoding import random_encoding
 from kbe.networks import VarianceNetwork
 from kbe.training import timing
 
-FEW = settings(max_examples=25, deadline=None)
 SMALL = functools.partial(VarianceNetwork, bits=4, layers=1)
 
 
@@ -36,9 +34,15 @@ def test_a_trainer_is_ready_and_hardly_moves(path):
     assert 0 < np.abs(trainer.outputs() - before).max() < 1e-4
 
 
+def at_rest() -> nn.Module:
+    module = SMALL()
+    for parameter in module.parameters():
+        nn.init.constant_(parameter, np.nan)
+    return module
+
+
 def test_no_member_leaves_the_lanes_while_epochs_are_measured():
-    trainer = timing.prepare(SMALL, random_encoding(3, 4, 33))
-    trainer._lanes["weights"][:] = np.nan  # at rest
+    trainer = timing.prepare(at_rest, random_encoding(3, 4, 33))
     trainer.advance(500)
     assert trainer.active == 48
 
@@ -72,14 +76,6 @@ def test_a_larger_network_takes_longer():
     assert times[1] > 4 * times[0]  # in theory 30 times; a coarse bar, as for any time in a test
 
 
-@FEW
-@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=20))
-def test_the_median_lies_within_its_interval(samples):
-    estimate, (low, high) = timing.bootstrap_median(np.array(samples))
-    assert estimate == np.median(samples)
-    assert min(samples) <= low <= estimate <= high <= max(samples)
-
-
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: timing.interleaved({}), "actions is empty"),
     (lambda: timing.interleaved({"a": print}, 0), "repeats"),
@@ -88,8 +84,8 @@ def test_the_median_lies_within_its_interval(samples):
     (lambda: timing.epoch_times({}, 1, 0.0), "seconds"),
     (lambda: timing.over("depth", [1]), "setting"),
     (lambda: timing.over("bits", [0]), "bits"),
-    (lambda: timing.bootstrap_median(np.array([])), "samples"),
-    (lambda: timing.bootstrap_median(np.ones(3), confidence=2), "confidence"),
+    (lambda: timing.prepare(VarianceNetwork(), random_encoding(2)), "network"),
+    (lambda: timing.prepare(SMALL, None), "data"),
 ])  # fmt: skip
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):

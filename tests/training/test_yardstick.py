@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kbe import losses
-from kbe.book import index
 from kbe.data.encoding import random_encoding
 from kbe.networks import VarianceNetwork
 from kbe.training.compiled.fast import FastTrainer
 from kbe.training.weights import flat_parameters, initial_modules
 
-SPECIFICATION = importlib.util.spec_from_file_location("yardstick", index.ROOT / "benchmarks" / "yardstick.py")
+FILE = Path(__file__).parents[2] / "benchmarks" / "yardstick.py"
+SPECIFICATION = importlib.util.spec_from_file_location("yardstick", FILE)
 yardstick = importlib.util.module_from_spec(SPECIFICATION)
 SPECIFICATION.loader.exec_module(yardstick)
 CODE = yardstick.load()

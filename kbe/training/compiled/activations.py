@@ -20,32 +20,32 @@ NAMES = {"elu": ELU, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": L
 
 @inlined
 def elu(z):
-    """R of Eq. (10) as a rule."""
+    """R of equation 10 as a rule."""
     bent = where_greater(0.0, z, z, 0.0)  # exp(-708) - 1 is -1, as beyond
     return where_at_most(z, 0.0, exponential_within(where_greater(bent, -708.0, bent, -708.0)) - 1.0, z)
 
 
 @inlined
 def elu_slope(value):
-    """R' of Eq. (10) as a rule."""
+    """R' of equation 10 as a rule, from the activation's own value."""
     return where_greater(value, 0.0, 1.0, value + 1.0)
 
 
 @inlined
 def sigmoid(z):
-    """R of Eq. (11) as a rule."""
+    """R of equation 11 as a rule."""
     return 1.0 / (1.0 + exponential(0.0 - z))
 
 
 @inlined
 def sigmoid_slope(value):
-    """R' of Eq. (11) as a rule."""
+    """R' of equation 11 as a rule, from the activation's own value."""
     return (1.0 - value) * value
 
 
 @compiled
 def activate(z, kind):
-    """R of Eq. (10) and (11)."""
+    """R of equations 10 and 11."""
     if kind == ELU:
         return elu(z)
     if kind == SIGMOID:
@@ -66,7 +66,7 @@ def activate(z, kind):
 
 @compiled
 def slope(value, kind):
-    """R' of Eq. (10) and (11), from the activation's own value."""
+    """R' of equations 10 and 11, from the activation's own value."""
     if kind == ELU:
         return elu_slope(value)
     if kind == SIGMOID:

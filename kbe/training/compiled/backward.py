@@ -11,17 +11,15 @@ from kbe.training.compiled.layout import FIRST_ROW, FIRST_UNIT, FIRST_WEIGHT, IN
 from kbe.training.compiled.machine_code import compiled
 from kbe.training.compiled.simd import as_held, in_all, inlined, load, load_three, store, store_three, where_equal
 
-AT_ONCE = 100000  # units whose slopes stay in the processor's nearest memory
-
 
 @inlined
-def through(s, value, kind):
+def _through(s, value, kind):
     """A slope in an activation's value turned into one in what it takes."""
     return s * (elu_slope(value) if kind == ELU else slope(value, kind))
 
 
 @compiled
-def back_through_sums(layer, heads, first_weight, outputs, slopes, gradient, nodes):
+def _back_through_sums(layer, heads, first_weight, outputs, slopes, gradient, nodes):
     """From the slopes in the outputs to the gradient of the heads' biases and the slopes in what the positions add."""
     positions, pairs, sums, rows, kinds, floors, _, (starts, users) = heads
     above = pairs.shape[0] + sums.shape[0]  # the rows stand behind the sums
@@ -45,7 +43,7 @@ def back_through_sums(layer, heads, first_weight, outputs, slopes, gradient, nod
 
 
 @compiled
-def back_through_heads(layer, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back):
+def _back_through_heads(layer, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back):
     """From the slopes in what the positions add to the heads' gradient and the slopes in the last layer's sums.
 
     Three channels at a time, the last one again where fewer are left.
@@ -74,17 +72,17 @@ def back_through_heads(layer, heads, above, weights, first_weight, hidden, value
                         tm = as_held(back, tm + s * load(weights, am))
             if mask is not None:
                 tk, tn, tm = tk * load(mask, row + k), tn * load(mask, row + n), tm * load(mask, row + m)
-            tk = through(tk, load(values, row + k), kind)
-            tn = through(tn, load(values, row + n), kind)
-            tm = through(tm, load(values, row + m), kind)
+            tk = _through(tk, load(values, row + k), kind)
+            tn = _through(tn, load(values, row + n), kind)
+            tm = _through(tm, load(values, row + m), kind)
             store_three(back, row + k, row + n, row + m, tk, tn, tm)
             bk, bn, bm = as_held(gradient, bk + tk), as_held(gradient, bn + tn), as_held(gradient, bm + tm)
         store_three(gradient, bias + k, bias + n, bias + m, bk, bn, bm)
 
 
 @compiled
-def turn(layer, taps, weights, turned):
-    """Put a layer's weights into the order in which `back_through_convolution` reads them."""
+def _turn(layer, taps, weights, turned):
+    """Put a layer's weights into the order in which `_back_through_convolution` reads them."""
     inputs, outputs, first = layer[INPUTS], layer[OUTPUTS], layer[FIRST_WEIGHT]
     for k in range(outputs):
         for j in range(inputs):
@@ -94,7 +92,7 @@ def turn(layer, taps, weights, turned):
 
 
 @compiled
-def back_through_convolution(layer, below, above, taps, turned, values, mask, kind, gradient, back):
+def _back_through_convolution(layer, below, above, taps, turned, values, mask, kind, gradient, back):
     """From the slopes in a layer's sums to those in the sums of the layer below, and the gradient of its biases."""
     starts, users = above
     channels, outputs = below[OUTPUTS], layer[OUTPUTS]
@@ -118,16 +116,16 @@ def back_through_convolution(layer, below, above, taps, turned, values, mask, ki
             row = below[FIRST_ROW] + unit * channels
             if mask is not None:
                 ti, tj, tn = ti * load(mask, row + i), tj * load(mask, row + j), tn * load(mask, row + n)
-            ti = through(ti, load(values, row + i), kind)
-            tj = through(tj, load(values, row + j), kind)
-            tn = through(tn, load(values, row + n), kind)
+            ti = _through(ti, load(values, row + i), kind)
+            tj = _through(tj, load(values, row + j), kind)
+            tn = _through(tn, load(values, row + n), kind)
             store_three(back, row + i, row + j, row + n, ti, tj, tn)
             bi, bj, bn = as_held(gradient, bi + ti), as_held(gradient, bj + tj), as_held(gradient, bn + tn)
         store_three(gradient, bias + i, bias + j, bias + n, bi, bj, bn)
 
 
 @compiled
-def weight_slopes(layer, sources, hidden, gradient, back):
+def _weight_slopes(layer, sources, hidden, gradient, back):
     """From the slopes in a layer's sums to its gradient: three channels and three taps at a time."""
     inputs, outputs, taps = layer[INPUTS], layer[OUTPUTS], sources.shape[1]
     for k in range(0, outputs, 3):
@@ -163,12 +161,12 @@ def backward(network, weights, turned, mask, values, hidden, nodes, outputs, slo
     table, sources, above, kind, first_weight, heads = network
     taps, last = sources.shape[1], table[-1]
     gradient[:] = 0.0
-    back_through_sums(last, heads, first_weight, outputs, slopes, gradient, nodes)
-    back_through_heads(last, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back)
+    _back_through_sums(last, heads, first_weight, outputs, slopes, gradient, nodes)
+    _back_through_heads(last, heads, above, weights, first_weight, hidden, values, mask, nodes, kind, gradient, back)
     for number in range(table.shape[0] - 1, -1, -1):
         layer = table[number]
-        weight_slopes(layer, sources, hidden, gradient, back)
+        _weight_slopes(layer, sources, hidden, gradient, back)
         if number > 0:
-            turn(layer, taps, weights, turned)
+            _turn(layer, taps, weights, turned)
             below = table[number - 1]
-            back_through_convolution(layer, below, above, taps, turned, values, mask, kind, gradient, back)
+            _back_through_convolution(layer, below, above, taps, turned, values, mask, kind, gradient, back)

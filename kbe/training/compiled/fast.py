@@ -21,20 +21,7 @@ _STATE = ("target", "share", "weights", "hidden", "outputs", "onset")  # the oth
 
 
 def obstacle(module: object, loss: Callable) -> str | None:
-    """Why the fast path cannot train this network on this loss, or None if it can.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A network.
-    loss : callable
-        A loss of `kbe.losses`.
-
-    Returns
-    -------
-    str or None
-        A clause that names the reason.
-    """
+    """Why the fast path cannot train this network on this loss, as a clause that names the reason; None if it can."""
     if not isinstance(module, BitNetwork) or any(
         getattr(type(module), name) is not getattr(BitNetwork, name) for name in ("forward", "features", "__call__")
     ):
@@ -61,35 +48,33 @@ class FastTrainer:
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module
         One member, a BitNetwork, for the architecture.
-    parameters : array, shape (members, parameters)
-        Initial weights, in the order of `module.parameters()`.
-    x : array, shape (members, points, bits)
-        Each member's inputs.
-    y : array, shape (members, points)
-        Each member's targets.
-    loss : callable
-        A loss that `obstacle` does not refuse.
-    learning_rate : float
+    parameters
+        Initial weights, shape (members, parameters), in the order of `module.parameters()`.
+    x, y
+        Each member's inputs, shape (members, points, bits), and targets, shape (members, points).
+    loss
+        One that `obstacle` does not refuse.
+    learning_rate
         eta.
-    mean : bool
+    mean
         Whether the loss is the mean over points or their sum.
-    jump : float
+    jump
         The change of an output in one epoch beyond which the member's onset is noted.
-    threads : int or None
-        Threads to use; None takes as many as torch does.
-    merge : bool or None
+    threads
+        None takes as many as torch does.
+    merge
         Whether a window that occurs more than once is computed once; None takes what costs less. With drop-out, which
         masks every point otherwise, none is.
-    rest : bool
+    rest
         Whether members at rest leave the lanes. With drop-out none do, since every epoch has its own masks.
-    seed : int
+    seed
         Start of the draws of drop-out.
 
     Attributes
     ----------
-    cost : float
+    cost
         What an epoch of one member costs by the model of `WindowGraph.cost`, before any is at rest; idle lanes cost as
         much as others.
 
@@ -159,13 +144,7 @@ class FastTrainer:
         }
 
     def advance(self, epochs: int) -> None:
-        """Train on.
-
-        Parameters
-        ----------
-        epochs : int
-            Steps of full-batch gradient descent.
-        """
+        """Train on, by so many steps of full-batch gradient descent."""
         end = self._epoch + epochs
         while self._epoch < end and self.active:
             if self._dropout:
@@ -232,32 +211,14 @@ class FastTrainer:
         return self._known[name]
 
     def outputs(self) -> np.ndarray:
-        """The outputs now, at each member's own points.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members, points, heads)
-            Mean and, with a second head, standard deviation.
-        """
+        """The outputs now, shape (members, points, heads), at each member's own points."""
         rows = self._latest("outputs").reshape(len(self._row), self._heads, -1)
         return np.take_along_axis(rows, self._row[:, None, :], 2).swapaxes(1, 2)
 
     def parameters(self) -> np.ndarray:
-        """The weights now.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members, parameters)
-            In the order of `module.parameters()`.
-        """
+        """The weights now, shape (members, parameters), in the order of `module.parameters()`."""
         return self._latest("weights").copy()
 
     def onset(self) -> np.ndarray:
-        """The onset epochs so far.
-
-        Returns
-        -------
-        numpy.ndarray, shape (members,)
-            -1 for a member without onset.
-        """
+        """The onset epochs so far, shape (members,), -1 for a member without one."""
         return self._latest("onset")[:, 0].copy()

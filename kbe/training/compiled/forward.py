@@ -1,4 +1,4 @@
-"""The forward pass, compiled: Eq. (10) for a layer, Eq. (11) for the heads."""
+"""The forward pass, compiled: Eq. (9), which is Eq. (10) for a layer and Eq. (11) for the heads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kbe.training.compiled.simd import load, load_three, store, store_three
 
 
 @compiled
-def convolve(layer, sources, weights, hidden, sums):
+def _convolve(layer, sources, weights, hidden, sums):
     """What a layer's activations take, b_k + sum_j c_jk(h_j), Eq. (10).
 
     Two units and three channels at a time, so that what is loaded serves more than once; the last ones
@@ -42,7 +42,7 @@ def convolve(layer, sources, weights, hidden, sums):
 
 
 @compiled
-def activate_layer(layer, sums, kind, hidden):
+def _activate_layer(layer, sums, kind, hidden):
     """A layer's outputs, R of what was summed, Eq. (10)."""
     first, stop = layer[FIRST_ROW], layer[FIRST_ROW] + layer[UNITS] * layer[OUTPUTS]
     if kind == ELU:  # without a call for each row
@@ -54,7 +54,7 @@ def activate_layer(layer, sums, kind, hidden):
 
 
 @compiled
-def mask_layer(layer, mask, values, hidden):
+def _mask_layer(layer, mask, values, hidden):
     """Drop-out: each output times its factor; what it was stays in `values`, for the slopes."""
     for row in range(layer[FIRST_ROW], layer[FIRST_ROW] + layer[UNITS] * layer[OUTPUTS]):
         value = load(hidden, row)
@@ -63,7 +63,7 @@ def mask_layer(layer, mask, values, hidden):
 
 
 @compiled
-def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
+def _read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
     """The heads, y = R(sum_i a_i . h_i + b), Eq. (11): what each position adds, then the tree of sums."""
     positions, pairs, sums, rows, kinds, floors, _, _ = heads
     channels = layer[OUTPUTS]
@@ -86,11 +86,11 @@ def read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
 
 @compiled
 def propagate(network, weights, mask, sums, values, hidden, nodes, outputs):
-    """All layers and heads, Eq. (9); `mask` is None where there is no drop-out."""
+    """All layers and heads, Eq. (9) to (11); `mask` is None where there is no drop-out."""
     table, sources, _, kind, first_weight, heads = network
     for number in range(table.shape[0]):
-        convolve(table[number], sources, weights, hidden, sums)
-        activate_layer(table[number], sums, kind, hidden)
+        _convolve(table[number], sources, weights, hidden, sums)
+        _activate_layer(table[number], sums, kind, hidden)
         if mask is not None:
-            mask_layer(table[number], mask, values, hidden)
-    read_out(table[-1], heads, weights, first_weight, hidden, nodes, outputs)
+            _mask_layer(table[number], mask, values, hidden)
+    _read_out(table[-1], heads, weights, first_weight, hidden, nodes, outputs)

@@ -23,14 +23,14 @@ threadable = compiled(nogil=True)
 
 
 @compiled
-def step(weights, gradient, learning_rate):
+def _step(weights, gradient, learning_rate):
     """Gradient descent, w <- w - eta dL/dw."""
     for parameter in range(weights.shape[0]):
         store(weights, parameter, load(weights, parameter) - learning_rate * load(gradient, parameter))
 
 
 @compiled
-def note_onsets(outputs, rows, before, share, jump, epoch, onset):
+def _note_onsets(outputs, rows, before, share, jump, epoch, onset):
     """The first epoch at which an output at a data point moves by more than `jump` or is not finite."""
     worst = 0.0 * load(share, 0)
     for i in range(outputs.shape[0]):
@@ -46,7 +46,7 @@ def note_onsets(outputs, rows, before, share, jump, epoch, onset):
 
 @threadable
 def forward(network, weights, sums, values, hidden, nodes, outputs):
-    """All layers and heads, Eq. (9), before the first epoch."""
+    """All layers and heads before the first epoch."""
     propagate(network, weights, None, sums, values, hidden, nodes, outputs)
 
 
@@ -66,6 +66,6 @@ def advance(network, loss, setting, learning_rate, jump, epoch, epochs, mask, ar
             propagate(network, weights, mask, sums, values, hidden, nodes, outputs)
         loss_slopes(outputs, rows, target, share, loss, setting, slopes)
         backward(network, weights, turned, mask, values, hidden, nodes, outputs, slopes, gradient, back)
-        step(weights, gradient, learning_rate)
+        _step(weights, gradient, learning_rate)
         propagate(network, weights, None, sums, values, hidden, nodes, outputs)
-        note_onsets(outputs, rows, before, share, jump, e, onset)
+        _note_onsets(outputs, rows, before, share, jump, e, onset)

@@ -21,13 +21,6 @@ UNITS, INPUTS, OUTPUTS, FIRST_UNIT, FIRST_ROW, FIRST_WEIGHT = range(6)
 def lay_out(module: BitNetwork, graph: WindowGraph) -> tuple:
     """What the compiled code must know of a network and of its units.
 
-    Parameters
-    ----------
-    module : BitNetwork
-        The architecture.
-    graph : WindowGraph
-        The units.
-
     Returns
     -------
     tuple
@@ -56,55 +49,21 @@ def lay_out(module: BitNetwork, graph: WindowGraph) -> tuple:
 
 
 def hidden_rows(network: tuple) -> int:
-    """The rows that the hidden values of all layers take.
-
-    Parameters
-    ----------
-    network : tuple
-        From `lay_out`.
-
-    Returns
-    -------
-    int
-        With the padding after the last layer.
-    """
+    """The rows that the hidden values of all layers take, with the padding after the last one."""
     last = network[0][-1]
     return last[FIRST_ROW] + (last[UNITS] + 1) * last[OUTPUTS]
 
 
 def node_rows(network: tuple) -> int:
-    """The rows that the nodes of all heads take.
-
-    Parameters
-    ----------
-    network : tuple
-        From `lay_out`.
-
-    Returns
-    -------
-    int
-        Those of one head for each.
-    """
+    """The rows that the nodes of all heads take."""
     _, pairs, sums, rows, kinds, *_ = network[-1]
     return len(kinds) * (len(pairs) + len(sums) + len(rows))
 
 
 def choose_graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple[WindowGraph, np.ndarray]:
-    """The graph with equal windows merged or not, and where in it the points stand.
+    """The graph for the inputs x (members, points, bits), and the row of it at which each member's points stand.
 
-    Parameters
-    ----------
-    module : BitNetwork
-        The architecture.
-    x : array, shape (members, points, bits)
-        Each member's inputs.
-    merge : bool or None
-        Whether a window that occurs more than once is computed once; None takes what costs less.
-
-    Returns
-    -------
-    WindowGraph, array of shape (members, points)
-        The graph, and the row of it at which each member's points stand.
+    With `merge` a window that occurs more than once is computed once; None takes what costs less.
     """
     members, points, bits = x.shape
     shape, sizes = (module.layers, module.kernel_size, module.padding), (module.channels, len(module.heads))
@@ -117,23 +76,10 @@ def choose_graph(module: BitNetwork, x: np.ndarray, merge: bool | None) -> tuple
 
 
 def slots(row: np.ndarray, y: np.ndarray, rows: int, weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and their weights in the loss; points with the same input take a slot of rows each.
+    """Targets and their weights in the loss, both (members, slots * rows) and 0 where a member has no point.
 
-    Parameters
-    ----------
-    row : array, shape (members, points)
-        The row at which each point stands.
-    y : array, shape (members, points)
-        The targets.
-    rows : int
-        How many rows there are.
-    weight : float
-        A point's weight in the mean or sum.
-
-    Returns
-    -------
-    array, array, both of shape (members, slots * rows)
-        Both are 0 where a member has no point.
+    Of so many `rows`, each point stands at its `row` (members, points). Points with the same input take a slot of rows
+    each. The `weight` is a point's in the mean or sum.
     """
     members, points = y.shape
     order = np.argsort(row, axis=1, kind="stable")

@@ -32,17 +32,9 @@ FORMS: dict[Callable, tuple[int, str | None]] = {
 
 
 def compiled_form(loss: Callable) -> tuple[int, float] | None:
-    """A loss as compiled code knows it.
+    """Which of the losses above it is, and its number, 0 if it has none; None for any other loss.
 
-    Parameters
-    ----------
-    loss : callable
-        A function, or a `functools.partial` that sets its number.
-
-    Returns
-    -------
-    (int, float) or None
-        Which of the losses above, and its number, 0 if it has none; None for any other loss.
+    The number is the function's default, or what a `functools.partial` sets.
     """
     made = loss if isinstance(loss, functools.partial) else functools.partial(loss)
     function, given = made.func, made.keywords
@@ -55,7 +47,7 @@ def compiled_form(loss: Callable) -> tuple[int, float] | None:
 
 
 @compiled
-def slope_in_mean(residual, sigma, loss, setting):
+def _slope_in_mean(residual, sigma, loss, setting):
     """The derivative in mu of a loss of `kbe.losses`; the residual is mu - y."""
     if loss in (SQUARED, FAITHFUL):
         return residual
@@ -72,7 +64,7 @@ def slope_in_mean(residual, sigma, loss, setting):
 
 
 @compiled
-def slope_in_deviation(residual, sigma, loss, setting):
+def _slope_in_deviation(residual, sigma, loss, setting):
     """The derivative in sigma of a loss of `kbe.losses` for two heads."""
     scaled = residual / sigma
     if loss == MISPRINTED:
@@ -102,7 +94,7 @@ def loss_slopes(outputs, rows, target, share, loss, setting, slopes):
         residual = load(outputs, row) - load(target, point)
         sigma = residual if loss == SQUARED else load(outputs, rows + row)
         # selected, not multiplied by zero: zero times infinity is NaN
-        add_to(slopes, row, where_greater(s, 0.0, s * slope_in_mean(residual, sigma, loss, setting), 0.0))
+        add_to(slopes, row, where_greater(s, 0.0, s * _slope_in_mean(residual, sigma, loss, setting), 0.0))
         if loss != SQUARED:
-            in_deviation = s * slope_in_deviation(residual, sigma, loss, setting)
+            in_deviation = s * _slope_in_deviation(residual, sigma, loss, setting)
             add_to(slopes, rows + row, where_greater(s, 0.0, in_deviation, 0.0))

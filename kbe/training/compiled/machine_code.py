@@ -22,21 +22,12 @@ from numba import config, njit
 def compiled(function: Callable | None = None, **options: Any) -> Any:
     """Compile a function when it is first called, or take its machine code from an earlier process.
 
-    Parameters
-    ----------
-    function : callable or None
-        A function that is not called yet; without it, a decorator is returned.
-    **options : Any
-        numba's own, such as `nogil=True` or `inline="always"`.
-
-    Returns
-    -------
-    callable
-        The compiled function; where no folder can be written, each process compiles it anew.
+    The `options` are numba's own, such as `nogil=True` or `inline="always"`; with them alone it is a decorator. Where
+    no folder can be written, each process compiles anew.
     """
     if function is None:
         return lambda one: compiled(one, **options)
-    kept_in, before = folder(), config.CACHE_DIR
+    kept_in, before = _folder(), config.CACHE_DIR
     config.CACHE_DIR = str(kept_in or "")  # numba looks here once for each function, when it is decorated
     try:
         return njit(cache=kept_in is not None, error_model="numpy", **options)(function)
@@ -45,19 +36,11 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
 
 
 @functools.cache
-def folder(package: Path = Path(__file__).parent) -> Path | None:
-    """Where the machine code of the sources as they are now is kept.
+def _folder(package: Path = Path(__file__).parent) -> Path | None:
+    """Where the machine code of the sources in `package` as they are now is kept.
 
-    Parameters
-    ----------
-    package : Path
-        The folder of the sources.
-
-    Returns
-    -------
-    Path or None
-        In NUMBA_CACHE_DIR, if that is set, else beside the byte code of the sources, else in the home folder;
-        None where nobody can write.
+    In NUMBA_CACHE_DIR, if that is set, else beside the byte code of the sources, else in the home folder; None where
+    nobody can write.
     """
     files = sorted(package.glob("*.py"))
     settings = sorted(

@@ -27,17 +27,17 @@ _INTEGERS = ir.VectorType(ir.IntType(64), WIDTH)
 inlined = compiled(inline="always")
 
 
-class LanesType(types.Type):
+class _LanesType(types.Type):
     """numba's type of sixteen float64 lanes."""
 
     def __init__(self) -> None:
         super().__init__(name=f"Lanes{WIDTH}")
 
 
-LANES = LanesType()
+LANES = _LanesType()
 
 
-@register_model(LanesType)
+@register_model(_LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)

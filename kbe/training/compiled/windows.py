@@ -19,16 +19,17 @@ class WindowGraph:
 
     Parameters
     ----------
-    values : array, shape (units of the input layer,) or (units, lanes)
-        The input layer: one value a unit, for all members alike or one for each.
-    parents : list of arrays, shape (units of the layer, kernel_size)
-        The unit of the layer below under each tap; its unit count stands for padding.
-    pairs : array, shape (pairs, 2)
-        The distinct pairs of a last-layer position and the unit found there.
-    sums : array, shape (sums, 2)
-        What a head adds up over positions, as a tree: node `len(pairs) + i` is the sum of two
+    values
+        The input layer: one value a unit, for all members alike, or shape (units, members), one for each.
+    parents
+        For each layer, shape (units, kernel_size), the unit of the layer below under each tap; its unit count stands
+        for padding.
+    pairs
+        The distinct pairs of a last-layer position and the unit found there, shape (pairs, 2).
+    sums
+        What a head adds up over positions, as a tree, shape (sums, 2): node `len(pairs) + i` is the sum of two
         earlier nodes, the first nodes being the pairs; equal sums are one node.
-    rows : array, shape (rows,)
+    rows
         The node that holds each row's sum over all positions.
     """
 
@@ -39,24 +40,12 @@ class WindowGraph:
     rows: np.ndarray
 
     def cost(self, channels: int, heads: int = 2) -> float:
-        """What an epoch costs, the model by which a graph is chosen.
+        """What an epoch of one member costs, the model by which a graph is chosen.
 
         The unit is a multiplication and an addition of one weight, there and back again. The other weights
         were fitted to times measured with `timing.over`. Measured again since, on faster code, they foretell each of
         35 graphs within a quarter, but for those with a single point or a single channel, which cost more by six
         tenths, and they choose the cheaper graph at each of eight sizes of data sets.
-
-        Parameters
-        ----------
-        channels : int
-            Output channels of every layer.
-        heads : int
-            Outputs of the network.
-
-        Returns
-        -------
-        float
-            The cost for one member.
         """
         first, *others = (parents.size for parents in self.parents)
         units = sum(len(parents) for parents in self.parents)
@@ -66,22 +55,7 @@ class WindowGraph:
 
 
 def merged_graph(inputs: np.ndarray, layers: int, kernel_size: int, padding: str) -> WindowGraph:
-    """The graph of distinct windows of rows that all members share.
-
-    Parameters
-    ----------
-    inputs : array, shape (rows, bits)
-        The distinct inputs.
-    layers, kernel_size : int
-        The network's.
-    padding : {"zeros", "circular", "valid"}
-        The network's.
-
-    Returns
-    -------
-    WindowGraph
-        With one unit for each distinct window.
-    """
+    """The graph with one unit for each distinct window of the distinct `inputs` (rows, bits) that all members share."""
     values, units = np.unique(inputs, return_inverse=True)
     units = units.reshape(inputs.shape)
     zero = np.flatnonzero(values == 0)
@@ -98,22 +72,7 @@ def merged_graph(inputs: np.ndarray, layers: int, kernel_size: int, padding: str
 
 
 def plain_graph(inputs: np.ndarray, layers: int, kernel_size: int, padding: str) -> WindowGraph:
-    """The graph without merging, for rows in which the members differ.
-
-    Parameters
-    ----------
-    inputs : array, shape (members, rows, bits)
-        Each member's own inputs.
-    layers, kernel_size : int
-        The network's.
-    padding : {"zeros", "circular", "valid"}
-        The network's.
-
-    Returns
-    -------
-    WindowGraph
-        With one unit for each row and position, and values of shape (units, members).
-    """
+    """The graph with one unit for each row and position, for `inputs` (members, rows, bits) in which members differ."""
     members, rows, bits = inputs.shape
     units: np.ndarray = np.arange(rows * bits).reshape(rows, bits)
     parents: list[np.ndarray] = []
