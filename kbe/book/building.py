@@ -12,12 +12,14 @@ import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 from filelock import FileLock, Timeout
 
 from kbe.book import contents, files, sources
 from kbe.book.executions import Execution
 from kbe.book.staging import stage
+from kbe.checks import Whole, checked
 
 _BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
 _PAGES = (".md", ".ipynb")
@@ -26,7 +28,13 @@ _LOOPBACK = "127.0.0.1"
 _SHARED = ("#", "(", ":label:", ":name:", "name:", "caption:", "```{figure}")
 
 
-def build(root: str | Path, executions: Sequence[Execution], output: str | Path = ".", builder: str = "html") -> Path:
+@checked
+def build(
+    root: str | Path,
+    executions: Sequence[Execution],
+    output: str | Path = ".",
+    builder: Literal["html", "pdflatex"] = "html",
+) -> Path:
     """Build the book from kept executions, without running anything; returned is the first page, or the PDF.
 
     Parameters
@@ -38,7 +46,7 @@ def build(root: str | Path, executions: Sequence[Execution], output: str | Path 
     output
         The folder in which `_build` appears.
     builder
-        What is made, "html" or "pdflatex".
+        What is made: pages or a PDF.
 
     Raises
     ------
@@ -63,7 +71,8 @@ def build(root: str | Path, executions: Sequence[Execution], output: str | Path 
     return made / ("html/index.html" if builder == "html" else "latex/book.pdf")
 
 
-def serve(root: str | Path = ".", port: int = 8000) -> None:
+@checked
+def serve(root: str | Path = ".", port: Annotated[int, Whole(1024, 65535)] = 8000) -> None:
     """Build the book, show it on this machine alone, and build it again whenever a source is saved.
 
     Raises

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from kbe.book import report
 from kbe.book.claims import UNDECIDED, Claim
@@ -19,7 +20,7 @@ def claim(name="so", **criterion) -> Claim:
 
 def write(notebook, judged):
     """A notebook file with a table of claims, a cell that shows nothing, and a cell without outputs."""
-    shown = {"output_type": "execute_result", "data": report.claim_table(judged)._repr_mimebundle_()}
+    shown = {"output_type": "execute_result", "data": DisplayFormatter().format(report.claim_table(judged))[0]}
     cells = [{"outputs": [shown]}, {"outputs": []}, {}]
     notebook.write_text(json.dumps({"cells": cells}, allow_nan=False))
     return notebook

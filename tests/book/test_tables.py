@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from kbe.book.tables import Table
 
@@ -12,7 +13,7 @@ def test_a_table_keeps_bars_and_lines_inside_their_cell():
     assert repr(made).splitlines() == [
         "| claim | measure |", "| --- | --- |", r"| \|V-V*\| grows. | two lines |", "| 1 | None |"
     ]  # fmt: skip
-    shown = made._repr_mimebundle_()
+    shown, _ = DisplayFormatter().format(made)  # as a notebook does
     assert shown == {"text/markdown": repr(made), "text/plain": repr(made), "data/one": 3}
 
 
