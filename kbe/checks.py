@@ -234,6 +234,7 @@ Distances = Annotated[np.ndarray, Shaped(low=0)]
 Gram = Annotated[np.ndarray, Shaped("... points points")]
 SymmetricGram = Annotated[np.ndarray, Shaped("points points", symmetric=True)]
 Inputs = Annotated[np.ndarray, Shaped("... points bits")]
+PointVector = Annotated[np.ndarray, Shaped("points")]
 
 Onsets = Annotated[xr.DataArray, Holds("member", "the onset of an ensemble")]
 Run = Annotated[xr.Dataset, Holds("mu y onset", "what ensemble.train returns")]

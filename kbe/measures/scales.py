@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 
-from kbe import checks
+from kbe.checks import Holds, Points, Positive, Shaped, Whole, checked
 from kbe.data import encoding
+from kbe.theory.average_network import Normalise, kernel_average
+from kbe.theory.kernels import Kernel, exponential_kernel
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 
-NEGLIGIBLE = 1e-6  # the weight of the nearest neighbours at which the averages count as settled
+NEGLIGIBLE = 1e-6  # the exponential kernel at the nearest neighbours at which its averages count as settled
 
 
-@dataclass(frozen=True)
-class _Averages:
-    """The local averages of one data set at any scales, from sums over the points at each distinct distance.
-
-    On bit strings there are few distinct distances, so that an average costs n times those, not n squared.
-    """
-
-    distances: np.ndarray
-    target_sums: np.ndarray
-    counts: np.ndarray | None
-
-    @classmethod
-    def of(cls, distance: np.ndarray, targets: np.ndarray, normalise: str) -> _Averages:
-        points = len(targets)
-        distances, which = np.unique(distance, return_inverse=True)
-        cells = (which.reshape(distance.shape) * points + np.arange(points)[:, None]).ravel()
-        shape = (len(distances), points)
-        sums = np.bincount(cells, np.tile(targets, points), len(distances) * points).reshape(shape)
-        counts = np.bincount(cells, minlength=len(distances) * points).reshape(shape).astype(float)
-        return cls(distances, sums, counts if normalise == "weights" else None)
-
-    def at(self, scales: np.ndarray) -> np.ndarray:
-        weights = np.exp(-scales[:, None] * self.distances)
-        divisor = float(self.target_sums.shape[1]) if self.counts is None else weights @ self.counts
-        return weights @ self.target_sums / divisor
+def _named(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray:
+    """What has no names of dimensions gets them."""
+    values = Shaped("... points", finite=False)(name, value, sizes)
+    dims = value.dims if isinstance(value, xr.DataArray) else [f"axis_{k}" for k in range(values.ndim)]
+    return xr.DataArray(values, dims=dims)
 
 
+@checked
 def prediction_scale(
-    distance: np.ndarray,
-    targets: np.ndarray,
-    outputs: np.ndarray,
+    distance: Annotated[np.ndarray, Shaped("... points points", low=0)],
+    targets: Points,
+    outputs: Annotated[xr.DataArray, _named],
     *,
-    normalise: str = "weights",
-    highest: float | None = None,
-    grid: int = 160,
+    normalise: Normalise = "weights",
+    highest: Positive | None = None,
+    grid: Annotated[int, Whole(10)] = 160,
+    kernel: Kernel = exponential_kernel,
 ) -> xr.Dataset:
-    r"""The scale alpha at which the local average of Eq. (20) fits a network's outputs best (section III.B, Fig. 4b).
+    r"""The scale alpha at which the local average of equation 20 fits a network's outputs best (III.B, Fig. 4b).
 
     .. math:: \min_{0 \le \alpha \le \alpha_{\max}} \sum_i \big( \mu_i - a_i(\alpha) \big)^2
 
@@ -61,19 +46,21 @@ def prediction_scale(
 
     Parameters
     ----------
-    distance : array, shape (..., n, n)
-        Distances of the data points of each data set, at least 0.
-    targets : array, shape (..., n)
+    distance
+        Distances of the data points of each data set.
+    targets
         y of each data set.
-    outputs : array or xarray.DataArray, shape (..., ..., n)
-        mu: after the dimensions of the data sets (member) any others (epoch), the points last.
-    normalise : {"weights", "count"}
-        Divide the average by the sum of the weights, Eq. (20), or by n, as printed in III.B.
-    highest : float or None
-        The upper end of the range. None takes the alpha at which the nearest neighbours in all the data
-        weigh 1e-6: beyond it the averages no longer change.
-    grid : int
-        Points of the grid, at least 10. Its lowest above 0 is 0.01 over the largest distance.
+    outputs
+        mu, an array or a DataArray: after the dimensions of the data sets (member) any others (epoch), the points last.
+    normalise
+        As for `average_network.local_average`.
+    highest
+        The upper end of the range. None takes the alpha at which the nearest neighbours in all the data weigh 1e-6
+        in the exponential kernel: beyond it the averages no longer change. A kernel with a long tail wants more.
+    grid
+        Points of the grid. Its lowest above 0 is 0.01 over the largest distance.
+    kernel
+        A function of distance and scale.
 
     Returns
     -------
@@ -87,66 +74,82 @@ def prediction_scale(
     Raises
     ------
     ValueError
-        If the shapes do not fit or a value is not allowed.
+        If the data sets of the three do not fit, or `highest` is not above the grid's lowest scale.
     """
-    distance, targets = checks.array("distance", distance), checks.array("targets", targets)
-    values, dims = checks.array("outputs", outputs, finite=False), _dims(outputs)
-    checks.choice("normalise", normalise, ("weights", "count"))
-    checks.integer("grid", grid, 10)
-    lead, points = targets.shape[:-1], targets.shape[-1:]
-    if distance.shape != lead + 2 * points or values.shape[: len(lead)] != lead or values.shape[-1:] != points:
+    lead, points = targets.shape[:-1], targets.shape[-1]
+    if distance.shape[:-2] != lead or outputs.shape[: len(lead)] != lead:
         raise ValueError(
-            f"distance has shape {distance.shape}, targets {targets.shape} and outputs {values.shape}: "
+            f"distance has shape {distance.shape}, targets {targets.shape} and outputs {outputs.shape}: "
             "they must be (sets, n, n), (sets, n) and (sets, others, n)."
         )
-    if distance.min() < 0:
-        raise ValueError(f"distance holds {distance.min():g}: every distance must be at least 0.")
     ladder = _ladder(distance, highest, grid)
     sets = int(np.prod(lead))
-    flat = values.reshape(sets, -1, *points)
-    fits = np.array(
-        [
-            _fit(_Averages.of(d, y, normalise), mu, ladder)
-            for d, y, mu in zip(distance.reshape(sets, *2 * points), targets.reshape(sets, *points), flat, strict=True)
-        ]
-    )
-    shape = values.shape[:-1]
-    alpha, rms, explained, at_bound = (fits[..., k].reshape(shape) for k in range(4))
+    distance, targets = distance.reshape(sets, points, points), targets.reshape(sets, points)
+    flat = outputs.values.reshape(sets, -1, points)
+    fits = np.stack(
+        [_fit(_averages(d, y, normalise, kernel), mu, ladder) for d, y, mu in zip(distance, targets, flat, strict=True)]
+    ).reshape(*outputs.shape[:-1], 4)
+    names = ("alpha", "rms", "explained", "at_bound")
     return xr.Dataset(
-        {"alpha": (dims, alpha), "rms": (dims, rms), "explained": (dims, explained), "at_bound": (dims, at_bound)},
+        {name: (outputs.dims[:-1], fits[..., k]) for k, name in enumerate(names)},
         attrs={"normalise": normalise, "highest": float(ladder[-1])},
     )
 
 
-def run_scale(run: xr.Dataset, *, power: float = 1.0, normalise: str = "weights") -> xr.Dataset:
+@checked
+def run_scale(
+    run: Annotated[xr.Dataset, Holds("x y mu", "what ensemble.train returns for bit strings")],
+    *,
+    power: Positive = 1.0,
+    normalise: Normalise = "weights",
+    kernel: Kernel = exponential_kernel,
+) -> xr.Dataset:
     """The prediction scale of every network of a run at every recorded epoch.
 
     Parameters
     ----------
-    run : xarray.Dataset
-        `mu` (member, epoch, point) and `x` and `y` of bit strings, as `ensemble.train` returns.
-    power : float
+    run
+        With `mu` (member, epoch, point) and bit strings `x`.
+    power
         Of the number of bits that differ, as the distance: 1, or 0.5 for the Euclidean distance.
-    normalise : {"weights", "count"}
+    normalise, kernel
         As for `prediction_scale`.
 
     Returns
     -------
     xarray.Dataset
         (member, epoch): what `prediction_scale` returns, with the run's epochs.
-
-    Raises
-    ------
-    ValueError
-        If a value is not allowed, or the inputs are no bit strings.
     """
-    checks.number("power", power, above=0)
     distance = np.stack([encoding.hamming_distance(x, x) for x in run.x.values]) ** power
     mu = run.mu.transpose("member", "epoch", "point")
-    return prediction_scale(distance, run.y.values, mu, normalise=normalise).assign_coords(epoch=run.epoch)
+    fit = prediction_scale(distance, run.y.values, mu, normalise=normalise, kernel=kernel)
+    return fit.assign_coords(epoch=run.epoch)
 
 
-def _fit(averages: _Averages, outputs: np.ndarray, ladder: np.ndarray) -> np.ndarray:
+def _averages(
+    distance: np.ndarray, targets: np.ndarray, normalise: str, kernel: Kernel
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The local averages of one data set at any scales, from sums over the points at each distinct distance.
+
+    On bit strings there are few distinct distances, so that an average costs n times those, not n squared.
+    """
+    points = len(targets)
+    distances, which = np.unique(distance, return_inverse=True)
+    cells = (which.reshape(distance.shape) * points + np.arange(points)[:, None]).ravel()
+    size = len(distances) * points
+    sums = np.bincount(cells, np.tile(targets, points), size).reshape(-1, points)
+    counts = np.bincount(cells, minlength=size).reshape(-1, points).astype(float)
+
+    average = inspect.unwrap(kernel_average)  # no checks at each of many scales
+
+    def at(scales: np.ndarray) -> np.ndarray:
+        weights = kernel(distances, scales[:, None])
+        return average(weights, sums, weights @ counts if normalise == "weights" else points)
+
+    return at
+
+
+def _fit(averages: Callable[[np.ndarray], np.ndarray], outputs: np.ndarray, ladder: np.ndarray) -> np.ndarray:
     """alpha, rms, explained and at_bound of each output, shape (outputs, 4)."""
     fine = np.isfinite(outputs).all(1)
     result = np.full((len(outputs), 4), [np.nan, np.nan, np.nan, 0.0])
@@ -155,11 +158,11 @@ def _fit(averages: _Averages, outputs: np.ndarray, ladder: np.ndarray) -> np.nda
     return result
 
 
-def _fit_finite(averages: _Averages, outputs: np.ndarray, ladder: np.ndarray) -> np.ndarray:
+def _fit_finite(averages: Callable[[np.ndarray], np.ndarray], outputs: np.ndarray, ladder: np.ndarray) -> np.ndarray:
     def misfit(scales: np.ndarray) -> np.ndarray:
-        return np.sum((averages.at(scales) - outputs) ** 2, 1)
+        return np.sum((averages(scales) - outputs) ** 2, 1)
 
-    steps = averages.at(ladder)
+    steps = averages(ladder)
     best = (np.sum(steps**2, 1) - 2 * outputs @ steps.T).argmin(1)
     low, high = ladder[np.maximum(best - 1, 0)], ladder[np.minimum(best + 1, len(ladder) - 1)]
     alpha = _golden_section(misfit, low, high)
@@ -195,11 +198,7 @@ def _golden_section(
 def _ladder(distance: np.ndarray, highest: float | None, grid: int) -> np.ndarray:
     apart = distance[distance > 0]
     nearest, farthest = (apart.min(), apart.max()) if apart.size else (1.0, 1.0)
-    top = -np.log(NEGLIGIBLE) / nearest if highest is None else checks.number("highest", highest, above=0.01 / farthest)
-    return np.concatenate([[0.0], np.geomspace(0.01 / farthest, top, grid - 1)])
-
-
-def _dims(outputs: np.ndarray | xr.DataArray) -> list[str]:
-    if isinstance(outputs, xr.DataArray):
-        return [str(dim) for dim in outputs.dims[:-1]]
-    return [f"axis_{k}" for k in range(np.ndim(outputs) - 1)]
+    lowest, top = 0.01 / farthest, -np.log(NEGLIGIBLE) / nearest if highest is None else highest
+    if top <= lowest:
+        raise ValueError(f"highest is {top:g}: it must be greater than {lowest:g}, the first scale above 0.")
+    return np.concatenate([[0.0], np.geomspace(lowest, top, grid - 1)])

@@ -7,7 +7,6 @@ import xarray as xr
 
 from kbe import checks
 from kbe.measures.onsets import lagged
-from kbe.theory.heads import pulls
 
 
 def gradient_field(error: np.ndarray, deviation: np.ndarray, *, misprinted: bool = False) -> xr.Dataset:
@@ -146,7 +145,6 @@ def first_to_jump(run: xr.Dataset) -> xr.DataArray:
 
 def _slopes(error: np.ndarray, deviation: np.ndarray, misprinted: bool) -> np.ndarray:
     """Minus the slopes of the loss in |y - mu| and in sigma."""
-    # The pull on mu lowers the error.
-    to_mean, to_deviation = pulls(error, np.zeros_like(error), deviation)
     with np.errstate(divide="ignore"):
-        return np.stack([-to_mean, to_deviation + (1 / deviation - 1 if misprinted else 0.0)])
+        ratio, inverse = error / deviation, 1 / deviation
+        return np.stack([-ratio * inverse, (ratio**2 - 1) * inverse + (inverse - 1 if misprinted else 0.0)])

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
-import xarray as xr
 
-from kbe import checks
-from kbe.theory.heads import curvature
+from kbe.checks import Array, Finite, PointVector, Positive, Shaped, SymmetricGram, checked
+from kbe.theory.heads import LINEAR, HeadNames
+from kbe.theory.variance_dynamics import SymmetricGrams
+from kbe.theory.variance_network import curvature
+
+States = Annotated[np.ndarray, Shaped("... points", finite=False)]
 
 
+@checked
 def collapse_bound(
-    gram: np.ndarray,
-    targets: np.ndarray,
-    mean: np.ndarray,
-    deviation: np.ndarray,
+    gram: SymmetricGram,
+    targets: PointVector,
+    mean: PointVector,
+    deviation: Annotated[np.ndarray, Shaped("points", above=0)],
     *,
-    deviation_gram: np.ndarray | None = None,
-    mean_factor: float = 1.0,
+    deviation_gram: SymmetricGram | None = None,
+    mean_factor: Positive = 1.0,
 ) -> float:
-    r"""A time by which sigma = 0 is reached under Eq. (21), (23) with linear heads.
+    r"""A time by which sigma = 0 is reached under equations 21 and 23 with linear heads.
 
-    Scaling all of :math:`r = y - \mu` and :math:`\sigma` by s adds :math:`N \log s` to Eq. (8), so
+    Scaling all of :math:`r = y - \mu` and :math:`\sigma` by s adds :math:`N \log s` to equation 8, so
     :math:`r \cdot \partial L / \partial r + \sigma \cdot \partial L / \partial \sigma = N` everywhere, and
 
     .. math:: \frac{d}{dt} \big( r^T (cK)^{-1} r + \sigma^T K^{-1} \sigma \big) = -2N .
@@ -31,37 +37,24 @@ def collapse_bound(
 
     Parameters
     ----------
-    gram : array, shape (n, n)
-        K of the mean head, symmetric, positive semidefinite.
-    targets, mean, deviation : array, shape (n,)
+    gram, deviation_gram, mean_factor
+        As for `variance_network.variance_rates`; positive semidefinite.
+    targets, mean, deviation
         y, and mu and sigma at time 0.
-    deviation_gram : array, shape (n, n), or None
-        K of the deviation head; None for the same as the mean's.
-    mean_factor : float
-        c. Eq. (8) gives 1; the printed Eq. (21) has 1/2.
 
     Returns
     -------
     float
         The time; infinite where there is no bound.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a value is not allowed.
     """
-    targets, mean, deviation = _points(targets, mean, deviation)
-    mean_factor = checks.number("mean_factor", mean_factor, above=0)
-    first = checks.symmetric("gram", checks.array("gram", gram, 2), len(targets))
-    second = first
-    if deviation_gram is not None:
-        second = checks.symmetric("deviation_gram", checks.array("deviation_gram", deviation_gram, 2), len(targets))
-    bracket = _inverse_form(first, targets - mean) / mean_factor + _inverse_form(second, deviation)
+    other = gram if deviation_gram is None else deviation_gram
+    bracket = _inverse_form(gram, targets - mean) / mean_factor + _inverse_form(other, deviation)
     return float(bracket / (2 * len(targets)))
 
 
-def one_point_path(error: np.ndarray, start_error: float, start_deviation: float) -> np.ndarray:
-    r"""The sigma of one point at each error on its way, Eq. (21), (23) with linear heads in closed form.
+@checked
+def one_point_path(error: Array, start_error: Finite, start_deviation: Positive) -> np.ndarray:
+    r"""The sigma of one point at each error on its way, equations 21 and 23 with linear heads in closed form.
 
     With :math:`A = (y - \mu)^2` and :math:`S = \sigma^2` the two equations are :math:`\dot A = -2 K A / S` and
     :math:`\dot S = 2 K (A - S) / S`, so :math:`dS / dA = S / A - 1` and
@@ -70,25 +63,21 @@ def one_point_path(error: np.ndarray, start_error: float, start_deviation: float
 
     for any K: both reach 0 together, and the error is then infinitely smaller than sigma.
 
+    >>> one_point_path([0.5, 0.05, 0.0005], 0.5, 0.5).round(4)
+    array([0.5   , 0.1184, 0.0019])
+
     Parameters
     ----------
-    error : array
+    error
         y - mu, of the sign of `start_error`, not 0 and not farther from 0.
-    start_error, start_deviation : float
+    start_error, start_deviation
         y - mu and sigma at time 0.
-
-    Returns
-    -------
-    numpy.ndarray, shape of `error`
-        sigma.
 
     Raises
     ------
     ValueError
         If an error lies off the way.
     """
-    error, start_error = checks.array("error", error), checks.number("start_error", start_error)
-    start_deviation = checks.number("start_deviation", start_deviation, above=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = error / start_error
     if not ((ratio > 0) & (ratio <= 1)).all():
@@ -96,111 +85,48 @@ def one_point_path(error: np.ndarray, start_error: float, start_deviation: float
     return np.abs(error) * np.sqrt((start_deviation / start_error) ** 2 - 2 * np.log(ratio))
 
 
+@checked
 def response_curvature(
-    gram: np.ndarray,
-    targets: np.ndarray,
-    mean: np.ndarray,
-    deviation: np.ndarray,
+    gram: SymmetricGrams,
+    targets: States,
+    mean: States,
+    deviation: States,
     *,
-    deviation_gram: np.ndarray | None = None,
-    mean_factor: float = 1.0,
-    heads: tuple[str, str] = ("linear", "linear"),
+    deviation_gram: SymmetricGrams | None = None,
+    mean_factor: Positive = 1.0,
+    heads: HeadNames = LINEAR,
 ) -> np.ndarray:
-    r"""The largest curvature of Eq. (8) as the response kernel sees it.
+    r"""The largest curvature of the loss of equation 8 as the response kernel sees it.
 
     .. math:: \lambda_{\max}\big( P^{1/2} H P^{1/2} \big), \qquad P = \begin{pmatrix} cK & 0 \\ 0 & K \end{pmatrix}
 
     with H the second derivatives in what enters the two heads. A step of learning rate eta at rest is stable
-    if and only if eta times this is below 2. For one point with linear heads it is
-    :math:`K (3q + \sqrt{9 q^2 + 4 q + 4}) / (2 \sigma^2)`, where :math:`q = (y - \mu)^2 / \sigma^2`.
+    if and only if eta times this is below 2; away from rest that is no sharp border. For one point with linear heads
+    it is :math:`K (3q + \sqrt{9 q^2 + 4 q + 4}) / (2 \sigma^2)`, where :math:`q = (y - \mu)^2 / \sigma^2`:
+
+    >>> response_curvature([[1.0]], [1.0], [[0.9], [1.0]], [[0.1], [0.1]]).round(1)
+    array([356.2, 100. ])
 
     Parameters
     ----------
-    gram : array, shape (n, n) or (..., n, n)
-        K of the mean head, symmetric, positive semidefinite.
-    targets, mean, deviation : array, shape (..., n)
+    gram, deviation_gram, mean_factor, heads
+        As for `variance_network.variance_rates`; positive semidefinite.
+    targets, mean, deviation
         y, mu and sigma.
-    deviation_gram : array or None
-        K of the deviation head; None for the same as the mean's.
-    mean_factor : float
-        c. Eq. (8) gives 1; the printed Eq. (21) has 1/2.
-    heads : pair of str
-        Activations of the mean and the deviation head, names in `heads.HEADS`.
 
     Returns
     -------
     numpy.ndarray, shape (...)
         The largest curvature; NaN where mu or sigma is not finite.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a value is not allowed.
     """
     with np.errstate(all="ignore"):
         bend = curvature(targets, mean, deviation, heads)
-    lead, points = bend.shape[2:-1], bend.shape[-1]
-    first = checks.symmetric("gram", gram, points)
-    second = first if deviation_gram is None else checks.symmetric("deviation_gram", deviation_gram, points)
-    factor = np.sqrt(checks.number("mean_factor", mean_factor, above=0))
-    roots = [factor * _root(first), _root(second)]
+    roots = [np.sqrt(mean_factor) * _root(gram), _root(gram if deviation_gram is None else deviation_gram)]
     rows = [[roots[a] @ (bend[a, b][..., None] * roots[b]) for b in (0, 1)] for a in (0, 1)]
     matrix = np.concatenate([np.concatenate(row, -1) for row in rows], -2)
     fine = np.isfinite(matrix).all((-2, -1))
     largest = np.linalg.eigvalsh(np.where(fine[..., None, None], matrix, 0.0))[..., -1]
-    return np.where(fine, largest, np.nan).reshape(lead)
-
-
-def classical_onset(gram: np.ndarray, history: xr.Dataset, *, deviation_gram: np.ndarray | None = None) -> xr.DataArray:
-    """The first step of a map at which the learning rate times the largest curvature exceeds 2.
-
-    Away from rest it is no sharp border: the point must also stay there for some steps, and the direction
-    must be one that the errors have. The loss may rise later than this, or in one large step before. A
-    state that is not finite counts as beyond the bound.
-
-    Parameters
-    ----------
-    gram : array, shape (n, n) or (members, n, n)
-        K of the mean head, as given to the map.
-    history : xarray.Dataset
-        What `variance_network.variance_map` returned.
-    deviation_gram : array or None
-        K of the deviation head, as given to the map.
-
-    Returns
-    -------
-    xarray.DataArray, dims ([member])
-        The step; infinite where it never happens.
-
-    Raises
-    ------
-    ValueError
-        If the history is not one of a map or the shapes do not fit.
-    """
-    if not isinstance(history, xr.Dataset) or "step" not in history.dims or "learning_rate" not in history.attrs:
-        raise ValueError("history must be the dataset of a map, with a dimension step and a learning rate.")
-    members = [dim for dim in ("member",) if dim in history.dims]
-    ordered = history.transpose("step", *members, "point")
-    sharpness = response_curvature(
-        gram,
-        ordered["y"].values,
-        ordered["mu"].values,
-        ordered["sigma"].values,
-        deviation_gram=deviation_gram,
-        mean_factor=history.attrs["mean_factor"],
-        heads=tuple(history.attrs["heads"]),
-    )
-    passed = ~(history.attrs["learning_rate"] * sharpness <= 2)
-    return xr.DataArray(np.where(passed.any(0), passed.argmax(0), np.inf), dims=members, name="classical_onset")
-
-
-def _points(*values: np.ndarray) -> list[np.ndarray]:
-    names = ("targets", "mean", "deviation")
-    arrays = {name: checks.array(name, value, 1) for name, value in zip(names, values, strict=True)}
-    checks.same_shape(**arrays)
-    if arrays["deviation"].min() <= 0:
-        raise ValueError(f"deviation holds {arrays['deviation'].min():g}: every sigma must be greater than 0.")
-    return list(arrays.values())
+    return np.where(fine, largest, np.nan)
 
 
 def _inverse_form(gram: np.ndarray, vector: np.ndarray) -> float:

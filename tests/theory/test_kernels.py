@@ -1,30 +1,31 @@
-"""Equation 16, Fig. 5: the response kernel, its expansion in scales and its spectra."""
+"""Equation 16, the other kernels, and sums of kernels (equation 19)."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy import integrate, stats
 
 from kbe.data.encoding import all_inputs, hamming_distance
-from kbe.theory.kernels import expand_kernel, exponential_kernel, line_distance, multi_scale_kernel
-from kbe.theory.spectra import (
-    hypercube_spectrum,
-    line_spectrum,
-    participation_ratio,
-    power_law_exponent,
-    sign_changes,
-    spectrum,
-    walsh_functions,
+from kbe.measures.scales import prediction_scale
+from kbe.theory.average_network import kernel_average, local_average, rate_local
+from kbe.theory.kernels import (
+    expand_kernel,
+    exponential_kernel,
+    gaussian_kernel,
+    line_distance,
+    measured_kernel,
+    multi_scale_kernel,
+    rational_quadratic_kernel,
 )
+from kbe.theory.modes import line_draws
 
-EVEN = (np.arange(100) + 0.5) / 100
-
-
-def line_gram(points, scale=1.0):
-    return exponential_kernel(line_distance(points, points), scale)
+STRINGS = hamming_distance(all_inputs(6), all_inputs(6))
 
 
 def test_line_distance_by_hand():
@@ -41,7 +42,7 @@ def test_eq16_by_hand_and_as_a_semigroup():
 def test_eq16_inverse_on_sorted_points_is_tridiagonal():
     """The Markov property that makes the oscillation theorem hold: off-diagonals negative, nothing beyond."""
     points = np.sort(np.random.default_rng(3).random(12))
-    inverse = np.linalg.inv(line_gram(points))
+    inverse = np.linalg.inv(exponential_kernel(line_distance(points, points), 1.0))
     beyond = np.triu(inverse, 2)
     assert np.abs(beyond).max() < 1e-9 * np.abs(inverse).max()
     assert (np.diagonal(inverse, 1) < 0).all()
@@ -49,141 +50,100 @@ def test_eq16_inverse_on_sorted_points_is_tridiagonal():
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 def test_eq16_is_positive_definite_on_distinct_inputs(scale):
-    strings = all_inputs(6)
-    assert spectrum(exponential_kernel(hamming_distance(strings, strings), scale)).eigenvalue.min() > 0
-    assert spectrum(line_gram(EVEN, scale)).eigenvalue.min() > 0
+    line = line_distance(np.linspace(0, 1, 100), np.linspace(0, 1, 100))
+    for distance in (STRINGS, line):
+        assert np.linalg.eigvalsh(exponential_kernel(distance, scale)).min() > 0
+
+
+def test_gaussian_of_the_euclidean_distance_of_bit_strings_is_the_exponential_of_the_hamming_distance():
+    assert_allclose(gaussian_kernel(np.sqrt(STRINGS), 0.8), exponential_kernel(STRINGS, 0.8**2 / 2))
+
+
+def test_a_wide_gaussian_of_the_hamming_distance_itself_is_not_positive():
+    assert np.linalg.eigvalsh(gaussian_kernel(STRINGS, 0.3)).min() < -1e-3
+
+
+def test_rational_quadratic_is_a_gaussian_in_the_limit_and_the_mix_of_gaussians_that_it_is_said_to_be():
+    distance = np.linspace(0, 5, 11)
+    assert_allclose(rational_quadratic_kernel(distance, 0.7, shape=1e8), gaussian_kernel(distance, 0.7), rtol=1e-6)
+    squared = stats.gamma(1.5, scale=0.7**2 / 1.5)  # of the scale, with its mean at 0.7 squared
+    mixed = [integrate.quad(lambda s, d=d: squared.pdf(s) * np.exp(-s * d**2 / 2), 0, 20)[0] for d in distance]
+    assert_allclose(rational_quadratic_kernel(distance, 0.7, shape=1.5), mixed, rtol=1e-6)
+
+
+def test_measured_kernel_is_its_profile_and_between_and_beyond_what_is_nearest():
+    kernel = measured_kernel(np.arange(7.0), exponential_kernel(np.arange(7.0), 0.4))
+    assert_allclose(kernel(STRINGS, 1.0), exponential_kernel(STRINGS, 0.4))
+    assert_allclose(kernel(STRINGS / 2, 2.0), kernel(STRINGS, 1.0))
+    assert_allclose(kernel(np.array([0.5, 60]), 1.0), [(1 + np.exp(-0.4)) / 2, np.exp(-2.4)])
+
+
+@pytest.mark.parametrize("kernel", [exponential_kernel, gaussian_kernel, partial(rational_quadratic_kernel, shape=2.0)])
+def test_a_kernel_takes_many_scales_at_once(kernel):
+    scales = np.array([[0.0], [0.3], [2.0]])
+    assert_allclose(kernel(np.arange(4.0), scales), [kernel(np.arange(4.0), s) for s in (0.0, 0.3, 2.0)], rtol=1e-14)
 
 
 def test_eq19_kernel_expansion_recovers_its_own_weights():
     distance = np.linspace(0, 8, 9)
     scales, weights = np.array([0.1, 0.7, 3.0]), np.array([0.5, 0.3, 0.2])
-    fit = expand_kernel(distance, multi_scale_kernel(distance, scales, weights), scales)
-    assert_allclose(fit.weight, weights, atol=1e-12)
-    assert fit.largest_error < 1e-12
+    for kernel in (exponential_kernel, gaussian_kernel):
+        values = multi_scale_kernel(distance, scales, weights, kernel=kernel)
+        fit = expand_kernel(distance, values, scales, kernel=kernel)
+        assert_allclose(fit.weight, weights, atol=1e-12)
+        assert fit.largest_error < 1e-12
 
 
 def test_eq19_kernel_expansion_bernstein():
     """1 / (1 + d) is completely monotone and expands; a Gaussian is not and cannot, however many the scales."""
     distance, scales = np.linspace(0, 4, 41), np.geomspace(0.01, 100, 60)
     assert expand_kernel(distance, 1 / (1 + distance), scales).largest_error < 1e-3
-    assert expand_kernel(distance, np.exp(-(distance**2)), scales).largest_error > 0.1
+    assert expand_kernel(distance, gaussian_kernel(distance, np.sqrt(2)), scales).largest_error > 0.1
 
 
-def test_spectrum_rebuilds_the_matrix_in_descending_order():
-    gram = line_gram(np.random.default_rng(0).random(20))
-    result = spectrum(gram)
-    vectors = result.eigenvector.values
-    assert_allclose((vectors.T * result.eigenvalue.values) @ vectors, gram, atol=1e-13)
-    assert (np.diff(result.eigenvalue) < 0).all()
-    assert (vectors.max(1) == np.abs(vectors).max(1)).all()
+def test_a_rational_quadratic_is_a_sum_of_gaussians():
+    distance, scales = np.linspace(0, 4, 41), np.geomspace(0.01, 100, 60)
+    values = rational_quadratic_kernel(distance, 1.0)
+    assert expand_kernel(distance, values, scales, kernel=gaussian_kernel).largest_error < 1e-4
 
 
-@pytest.mark.parametrize("scale", [0.3, 1.0, 5.0])
-def test_fig5_line_spectrum_solves_the_integral_equation(scale):
-    at = np.array([0.1, 0.37, 0.9])
-    closed = line_spectrum(scale, 4, at)
-    nodes, weights = np.polynomial.legendre.leggauss(40)
-    for place, there in zip(at, closed.eigenfunction.values.T, strict=True):
-        left = np.zeros(4)
-        for low, high in ((0, place), (place, 1)):  # the kernel has a kink at the place
-            x = low + (high - low) * (nodes + 1) / 2
-            waves = line_spectrum(scale, 4, x).eigenfunction.values
-            left += waves @ (weights * np.exp(-scale * np.abs(place - x))) * (high - low) / 2
-        assert_allclose(left, closed.eigenvalue.values * there, rtol=1e-9, atol=1e-12)
+def test_a_new_kernel_is_one_function():
+    """What takes a kernel asks nothing else of it."""
 
+    def tent(distance, scale):
+        return np.maximum(1 - scale * distance, 0)
 
-def test_fig5_line_spectrum_trace_norm_and_even_points():
-    closed = line_spectrum(1.0, 4000, EVEN)
-    assert_allclose(closed.eigenvalue.sum(), 1, atol=2 / (np.pi**2 * 4000) * 1.1)  # trace K(x, x) = 1
-    few = closed.eigenfunction.values[:8]
-    assert_allclose(few @ few.T / 100, np.eye(8), atol=1e-2)
-    matrix = spectrum(line_gram(EVEN))
-    assert_allclose(matrix.eigenvalue[:5] / 100, closed.eigenvalue[:5], rtol=0.02)
-    assert_allclose(np.abs(matrix.eigenvector.values[:5] @ few[:5].T / 10), np.eye(5), atol=1e-2)
-
-
-def test_fig5_decay_tends_to_the_power_minus_two():
-    closed = line_spectrum(1.0, 2000).eigenvalue.values
-    for first, last in (
-        (10, 100),
-        (100, 2000),
-    ):  # eigenvalue k is near 2 / (pi (k - 1))^2: a local slope of -2 k / (k - 1)
-        assert 2 / last < -2 - power_law_exponent(closed, first, last).exponent < 2 / first
-    exact = power_law_exponent(3.0 * np.arange(1, 30) ** -1.7, 2, 20)
-    assert_allclose([exact.exponent, exact.standard_error, exact.log_rms], [-1.7, 0, 0], atol=1e-10)
-
-
-def test_power_law_exponent_standard_error_covers():
-    """Known noise of 0.1 in the logarithm: the stated error is the spread of the exponent over trials."""
-    rng, rank = np.random.default_rng(1), np.arange(1, 31)
-    fits = [power_law_exponent(rank**-2.0 * np.exp(0.1 * rng.standard_normal(30)), 1, 30) for _ in range(300)]
-    spread = np.std([fit.exponent for fit in fits])
-    assert_allclose(np.mean([fit.standard_error for fit in fits]), spread, rtol=0.15)
-
-
-@pytest.mark.parametrize(("bits", "scale"), [(3, 0.7), (6, 0.2)])
-def test_hypercube_spectrum_and_walsh_functions(bits, scale):
-    strings = all_inputs(bits)
-    gram = exponential_kernel(hamming_distance(strings, strings), scale)
-    closed, walsh = hypercube_spectrum(bits, scale), walsh_functions(bits)
-    assert_allclose(spectrum(gram).eigenvalue, np.repeat(closed.eigenvalue, closed.multiplicity), rtol=1e-10)
-    functions = walsh.function.values
-    assert_allclose(gram @ functions.T, functions.T * closed.eigenvalue.values[walsh.order.values], atol=1e-10)
-    assert_allclose(functions @ functions.T, 2**bits * np.eye(2**bits))
-
-
-def test_fig5_oscillation_theorem():
-    assert_allclose(sign_changes(spectrum(line_gram(EVEN)).eigenvector.values), np.arange(100))
-    points = np.sort(np.random.default_rng(0).random(100))
-    assert_allclose(sign_changes(spectrum(line_gram(points)).eigenvector.values[:25]), np.arange(25))
-    assert sign_changes(np.array([1.0, 0.0, 2.0, -1.0, 0.0, 3.0])) == 2
-
-
-def test_participation_ratio_known_cases():
-    places = (np.arange(4000) + 0.5) / 4000
-    assert_allclose(participation_ratio(np.ones(7)), 1)
-    assert_allclose(participation_ratio(np.eye(5)[2]), 1 / 5)
-    assert_allclose(participation_ratio(np.sin(40 * np.pi * places)), 2 / 3, rtol=1e-6)
-    packet = np.exp(-((places - 0.5) ** 2) / (4 * 0.03**2)) * np.cos(600 * places)
-    assert_allclose(participation_ratio(packet), 4 / 3 * np.sqrt(np.pi) * 0.03, rtol=1e-3)
-
-
-def test_fig5_minor_modes_are_wave_packets_on_random_points_alone():
-    """Evenly spaced points: sines throughout. Random points: the minor modes are localised by the disorder."""
-    even = participation_ratio(spectrum(line_gram(EVEN)).eigenvector.values)
-    assert even[1:].min() > 0.66
-    samples = [np.sort(np.random.default_rng(seed).random(100)) for seed in range(8)]
-    random = np.mean([participation_ratio(spectrum(line_gram(x)).eigenvector.values) for x in samples], 0)
-    assert random[1] > 0.6
-    assert random[29] < 0.2
-    assert random[-1] < 0.05
+    targets = np.random.default_rng(0).random(64)
+    average = local_average(STRINGS, targets, 0.3, kernel=tent)
+    fit = prediction_scale(STRINGS, targets, average, kernel=tent)
+    assert_allclose(fit.alpha, 0.3, rtol=1e-5)
+    gram = multi_scale_kernel(STRINGS, [0.3, 0.9], [0.5, 0.5], kernel=tent)
+    assert_allclose(rate_local(gram, targets, kernel_average(gram, targets)), 0, atol=1e-12)
+    assert expand_kernel(STRINGS, gram, [0.3, 0.9], kernel=tent).largest_error < 1e-12
+    assert_allclose(line_draws(20, 2, 0.5, kernel=tent).eigenvalue.sum("mode"), 20)
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("name", "call"),
     [
-        lambda: exponential_kernel(np.array([-1.0]), 1.0),
-        lambda: exponential_kernel(np.array([np.nan]), 1.0),
-        lambda: exponential_kernel(np.array([1.0]), -1.0),
-        lambda: exponential_kernel(np.array([]), 1.0),
-        lambda: line_distance(np.zeros((2, 2)), np.zeros(2)),
-        lambda: multi_scale_kernel(np.ones(3), np.ones(2), np.ones(3)),
-        lambda: multi_scale_kernel(np.ones(3), np.ones(2), -np.ones(2)),
-        lambda: expand_kernel(np.ones(3), np.ones(2), np.ones(2)),
-        lambda: spectrum(np.array([[1.0, 2.0], [0.0, 1.0]])),
-        lambda: spectrum(np.ones((2, 3))),
-        lambda: line_spectrum(0.0, 3),
-        lambda: line_spectrum(1.0, 3, np.array([1.5])),
-        lambda: hypercube_spectrum(0, 1.0),
-        lambda: walsh_functions(2.5),
-        lambda: power_law_exponent(np.ones(5), 4, 5),
-        lambda: power_law_exponent(-np.ones(5), 1, 5),
-        lambda: participation_ratio(np.zeros(3)),
-        lambda: sign_changes(np.array([np.inf])),
+        ("distance", lambda: exponential_kernel(np.array([-1.0]), 1.0)),
+        ("distance", lambda: exponential_kernel(np.array([np.nan]), 1.0)),
+        ("distance", lambda: exponential_kernel(np.array([]), 1.0)),
+        ("scale", lambda: exponential_kernel(np.array([1.0]), -1.0)),
+        ("scale", lambda: gaussian_kernel(np.array([1.0]), np.array([1.0, -1.0]))),
+        ("shape", lambda: rational_quadratic_kernel(np.array([1.0]), 1.0, shape=0.0)),
+        ("distance", lambda: measured_kernel([1.0, 0.0], [1.0, 0.5])),
+        ("profile", lambda: measured_kernel([0.0, 1.0], [1.0])),
+        ("first", lambda: line_distance(np.zeros((2, 2)), np.zeros(2))),
+        ("weights", lambda: multi_scale_kernel(np.ones(3), np.ones(2), np.ones(3))),
+        ("weights", lambda: multi_scale_kernel(np.ones(3), np.ones(2), -np.ones(2))),
+        ("scales", lambda: multi_scale_kernel(np.ones(2), np.array([np.inf]), np.ones(1))),
+        ("kernel", lambda: multi_scale_kernel(np.ones(2), np.ones(1), np.ones(1), kernel=np.eye(2))),
+        ("values", lambda: expand_kernel(np.ones(3), np.ones(2), np.ones(2))),
     ],
 )
-def test_bad_input_is_refused_with_a_sentence(call):
-    with pytest.raises(ValueError, match=r"\.$"):
+def test_bad_input_is_refused_with_a_sentence(name, call):
+    with pytest.raises(ValueError, match=rf"\b{name}\b.*\.$"):
         call()
 
 
