@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kbe.book import parameters
+from kbe.book import kinds, parameters
 
 if TYPE_CHECKING:
     from kbe.book.executions import Execution
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m kbe", description="Rerun the book's chapters with other parameters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = _command(commands, "parameters", _parameters, "list a chapter's parameters: name, type, default, meaning")
+    listing = _command(commands, "parameters", _parameters, "list a chapter's parameters: name, type, value, meaning")
     rerun = _command(commands, "rerun", _rerun, "execute a chapter with other parameters")
     sweep = _command(commands, "sweep", _sweep, "execute a chapter at every point of a grid; goes on where it stopped")
     for command in (listing, rerun, sweep):
@@ -79,7 +78,7 @@ def _command(commands: Any, name: str, run: Any, summary: str) -> argparse.Argum
 
 
 def _parameters(given: argparse.Namespace) -> None:
-    rows = [(one.name, one.kind, repr(one.default), one.meaning) for one in parameters.declared(given.chapter)]
+    rows = [(one.name, one.kind, repr(one.value), one.meaning) for one in parameters.declared(given.chapter)]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
         print("  ".join([text.ljust(width) for text, width in zip(row[:3], widths, strict=True)] + [row[3]]))
@@ -88,20 +87,13 @@ def _parameters(given: argparse.Namespace) -> None:
 def _rerun(given: argparse.Namespace) -> None:
     from kbe.book.rerun import rerun
 
-    print(
-        rerun(
-            given.chapter,
-            {name: _value(text) for name, text in _once(given.values)},
-            given.output,
-            progress=sys.stderr.isatty(),
-        )
-    )
+    print(rerun(given.chapter, _given(given, kinds.typed), given.output, progress=sys.stderr.isatty()))
 
 
 def _sweep(given: argparse.Namespace) -> None:
     from kbe.book.rerun import sweep
 
-    print(*sweep(given.chapter, {name: _values(text) for name, text in _once(given.values)}, given.output), sep="\n")
+    print(*sweep(given.chapter, _given(given, kinds.typed_values), given.output), sep="\n")
 
 
 def _execute(given: argparse.Namespace) -> None:
@@ -143,20 +135,12 @@ def _executed(pages: Sequence[str] = (), given: Mapping[str, Any] | None = None)
     return wanted
 
 
-def _once(values: list[list[str]]) -> list[list[str]]:
-    for name in {name for name, _ in values}:
-        if [one for one, _ in values].count(name) > 1:
+def _given(given: argparse.Namespace, read: Callable[[str, str, str], Any]) -> dict[str, Any]:
+    """What was typed after every `-p`, read as the chapter's parameters are declared."""
+    annotations = {one.name: one.kind for one in parameters.declared(given.chapter)}
+    values: dict[str, Any] = {}
+    for name, text in given.values:
+        if name in values:
             raise ValueError(f"-p {name} is given more than once: it must be given once.")
+        values[name] = read(name, text, annotations[name]) if name in annotations else [text]
     return values
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _values(text: str) -> list[Any]:
-    whole = _value(f"[{text}]")
-    return whole if isinstance(whole, list) else [_value(part) for part in text.split(",")]

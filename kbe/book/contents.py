@@ -15,7 +15,8 @@ import nbformat
 import yaml
 from papermill.translators import translate_parameters
 
-from kbe.book.parameters import INJECTED, TAG
+from kbe.book import kinds
+from kbe.book.parameters import INJECTED, INJECTED_TAG, TAG
 
 
 def pages(root: str | Path = ".") -> list[Path]:
@@ -66,8 +67,9 @@ def make_notebook(page: str | Path, parameters: Mapping[str, Any] | None = None)
     made = jupytext.reads(text(page), fmt="md:myst")
     if parameters:
         declaring = next(n for n, cell in enumerate(made.cells) if TAG in cell.metadata.get("tags", []))
-        given = translate_parameters("python3", "python", dict(parameters), INJECTED.removeprefix("# "))
-        made.cells.insert(declaring + 1, nbformat.v4.new_code_cell(given, metadata={"tags": [f"injected-{TAG}"]}))
+        values = {name: kinds.plain(value) for name, value in parameters.items()}
+        given = translate_parameters("python3", "python", values, INJECTED.removeprefix("# "))
+        made.cells.insert(declaring + 1, nbformat.v4.new_code_cell(given, metadata={"tags": [INJECTED_TAG]}))
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number:02}"
     return made

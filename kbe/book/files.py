@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 
 def write(text: str, path: Path) -> None:
-    """Write a file, in a folder that is made if it is missing; what was there stays if it cannot be written whole."""
+    """Write a file, in a folder that is made if it is missing; what was there stays if it cannot be written whole.
+
+    What a killed process leaves ends in `.part`, so that nobody takes it for the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}.part")
     try:
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -8,66 +8,58 @@ sentence, before a rerun starts and, by `check`, in the notebook itself.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
-import numbers
-import types
-import typing
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kbe import checks
+from kbe.book import kinds
 
 TAG = "parameters"
-INJECTED = "# Parameters"  # the first line of the cell that papermill injects
-_KINDS = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple)}
+INJECTED_TAG = "injected-parameters"  # of the cell of new values that papermill puts after the chapter's own
+INJECTED = "# Parameters"  # its first line
+_CHECK = "parameters.check("  # how the cell begins that checks them
 
 
 class _Parameter(NamedTuple):
-    """One declared parameter: its annotation as written, its value in the chapter, and the comment beside it."""
+    """One parameter: its annotation as written, its value in the notebook, and the comment beside it."""
 
     name: str
     kind: str
-    default: Any
+    value: Any
     meaning: str
 
 
 def declared(chapter: str | Path) -> list[_Parameter]:
-    """What a chapter's cell of parameters declares: name, kind, default and meaning of each; none without such a cell.
+    """What a chapter's cell of parameters declares: name, kind, value and meaning of each; none without such a cell.
 
     Parameters
     ----------
     chapter
-        Its `.ipynb`, or its bare name if it lies in the folder `book`.
+        Its `.ipynb`, or its bare name if it lies in the folder `book`. In a rerun, which is a chapter too, the values
+        are those that it was run with.
 
     Raises
     ------
     ValueError
         If there is no such notebook, or more than one of its cells is tagged `parameters`.
     """
-    path = find_notebook(chapter)
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        cells = ["".join(cell["source"]) for cell in cells if TAG in cell["metadata"].get("tags", [])]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name} is no notebook: it must be JSON with cells.") from error
-    if len(cells) > 1:
-        raise ValueError(f"{path.name} has {len(cells)} cells tagged {TAG!r}: it must have one.")
-    try:
-        return declared_in("".join(cells))
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+    own, given, _ = _read(find_notebook(chapter))
+    return [one._replace(value=given.get(one.name, one.value)) for one in own]
 
 
 def declared_in(source: str) -> list[_Parameter]:
     """What the source of a cell of parameters declares, in its order."""
-    lines = source.splitlines()
+    lines = source.encode().split(b"\n")  # in bytes, as the positions of the syntax are
     return [
         _Parameter(
             node.target.id,
             ast.unparse(node.annotation),
             ast.literal_eval(node.value),
-            lines[node.end_lineno - 1][node.end_col_offset :].strip().removeprefix("#").strip(),
+            lines[node.end_lineno - 1][node.end_col_offset :].decode().strip().removeprefix("#").strip(),
         )
         for node in ast.parse(source).body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value and node.end_lineno
@@ -88,42 +80,90 @@ def check(namespace: Mapping[str, Any], **bounds: Any) -> None:
         For a number or a list of numbers the least and the greatest value (None leaves a side open),
         for a string the values to choose from.
     """
-    kinds = namespace.get("__annotations__", {})
+    annotations = namespace.get("__annotations__", {})
     # Only what papermill injected can be foreign: a kernel that has run the chapter is full of other names.
     history = namespace.get("In", [])
     before = history[-2] if len(history) > 1 else ""
-    given = _assigned(before) if before.startswith(INJECTED) else []
-    _known([*given, *bounds], list(kinds), "The chapter")
-    for name, kind in kinds.items():
-        _fitting(name, namespace[name], kind)
+    given = _assigned(before) if before.startswith(INJECTED) else {}
+    _known([*given, *bounds], list(annotations), "The chapter")
+    for name, annotation in annotations.items():
+        kinds.fitting(name, namespace[name], annotation)
     for name, bound in bounds.items():
         _within(name, namespace[name], bound)
 
 
-def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
-    """Refuse new values that do not suit a chapter, before it runs: of an unknown name, or of another type.
+def suiting(chapter: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values to run a chapter with: new ones over those that it was run with, if it is a rerun itself.
+
+    NumPy's numbers and arrays become Python's, and tuples lists: nothing else can be written into a notebook.
 
     Raises
     ------
     ValueError
-        If the values are no mapping, or one of them does not suit.
+        If the values are no mapping, or one of them does not suit the chapter: its name is unknown, its type is
+        another, or it is out of bounds, where those that the chapter checks are plain numbers and names.
     """
     path = find_notebook(chapter)
     if not isinstance(given, Mapping):
         raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
-    kinds = {one.name: one.kind for one in declared(path)}
-    _known(given, list(kinds), path.name)
-    for name, value in given.items():
-        _fitting(name, value, kinds[name])
+    own, before, bounds = _read(path)
+    annotations = {one.name: one.kind for one in own}
+    _known(given, list(annotations), path.name)
+    values = {name: kinds.plain(value) for name, value in {**before, **given}.items()}
+    for name, value in values.items():
+        kinds.fitting(name, value, annotations[name])
+        if name in bounds:
+            _within(name, value, bounds[name])
+    return values
 
 
 def find_notebook(chapter: str | Path) -> Path:
-    """Where a chapter's notebook is, given as an `.ipynb` or as the bare name of one in the folder `book`."""
+    """Where a chapter's notebook is, given as an `.ipynb` or as the bare name of one in the folder `book`.
+
+    The path holds in any working folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file.
+    """
     path = Path(chapter) if isinstance(chapter, (str, Path)) else Path()
     for candidate in (path, Path("book") / f"{path}.ipynb"):
-        if candidate.suffix == ".ipynb" and candidate.is_file():
-            return candidate
+        if candidate.suffix == ".ipynb" and os.path.isfile(candidate):
+            return candidate.absolute()
     raise ValueError(f"chapter is {checks.shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
+
+
+def _read(path: Path) -> tuple[list[_Parameter], dict[str, Any], dict[str, Any]]:
+    """What a notebook says of its parameters: what it declares, what was given instead in its run, and the bounds."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources = [("".join(cell["source"]), list(cell["metadata"].get("tags", []))) for cell in cells]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is no notebook: it must be JSON with cells.") from error
+    for tag in (TAG, INJECTED_TAG):
+        count = sum(tag in tags for _, tags in sources)
+        if count > 1:
+            raise ValueError(f"{path.name} has {count} cells tagged {tag!r}: it must have one.")
+    try:
+        own = declared_in("".join(source for source, tags in sources if TAG in tags))
+        injected = _assigned("".join(source for source, tags in sources if INJECTED_TAG in tags))
+        given = {name: ast.literal_eval(node) for name, node in injected.items()}
+        bounds = _bounds(source for source, _ in sources)
+    except kinds.NO_LITERAL as error:
+        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+    _known(given, [one.name for one in own], path.name)
+    return own, given, bounds
+
+
+def _bounds(sources: Iterable[str]) -> dict[str, Any]:
+    """The bounds that `check` gets in a notebook, as far as they are plain; others depend on what is computed there."""
+    found: dict[str, Any] = {}
+    for source in (source for source in sources if source.startswith(_CHECK)):
+        for node in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.keyword) and node.arg):
+            with contextlib.suppress(*kinds.NO_LITERAL):
+                found[str(node.arg)] = ast.literal_eval(node.value)
+    return found
 
 
 def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
@@ -134,29 +174,6 @@ def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
             )
 
 
-def _fitting(name: str, value: Any, kind: Any) -> None:
-    if isinstance(kind, str):
-        kind = eval(kind, {"__builtins__": {}}, _KINDS)  # the annotation of a notebook that is about to run anyway
-    if not _is(value, kind):
-        wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be of type {wanted}.")
-
-
-def _is(value: Any, kind: Any) -> bool:
-    origin, inner = typing.get_origin(kind) or kind, typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return any(_is(value, one) for one in inner)
-    if kind is None or kind is types.NoneType:
-        return value is None
-    if origin in (list, tuple):  # a list must not be empty, and papermill turns a tuple into one
-        return isinstance(value, (list, tuple)) and len(value) > 0 and all(_is(v, inner[0]) for v in value if inner)
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
-    if kind is float:
-        return checks.is_finite_number(value)
-    return isinstance(value, numbers.Integral if kind is int else kind)
-
-
 def _within(name: str, value: Any, bound: Any) -> None:
     for one in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(one, str):
@@ -165,6 +182,6 @@ def _within(name: str, value: Any, bound: Any) -> None:
             checks.number(name, one, *bound)
 
 
-def _assigned(source: str) -> list[str]:
-    targets = [node.targets[0] for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+def _assigned(source: str) -> dict[str, ast.expr]:
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    return {node.targets[0].id: node.value for node in nodes if isinstance(node.targets[0], ast.Name)}

@@ -33,7 +33,7 @@ def namespace(**values):
 
 def test_the_cell_is_read_without_being_run(tmp_path):
     declared = parameters.declared(chapter(tmp_path, ("1 / 0", []), (CELL, ["parameters"])))
-    assert [(one.name, one.kind, one.default, one.meaning) for one in declared] == [
+    assert [(one.name, one.kind, one.value, one.meaning) for one in declared] == [
         ("members", "int", 100, "independent networks"),
         ("rate", "float", 0.1, 'step, or "learning rate"'),
         ("head", "str", "a # b", "activation"),
