@@ -121,7 +121,7 @@ def _follow(root: Path) -> None:
 
 def _times(root: Path) -> dict[Path, int]:
     folders = [path for name in ("book", "kbe", "tests") for path in (root / name).rglob("*")]
-    read = [path for path in folders if path.suffix in (".bib", ".css", ".md", ".png", ".py")]
+    read = [path for path in folders if path.suffix in (".bib", ".css", ".html", ".js", ".md", ".png", ".py")]
     return {path: path.stat().st_mtime_ns for path in [*read, root / "_config.yml", root / "_toc.yml"] if path.exists()}
 
 

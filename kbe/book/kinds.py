@@ -92,8 +92,8 @@ def _readings(text: str) -> Iterator[Any]:
     yield text
     stripped = text.strip()
     inside = stripped[1:-1] if stripped[:1] + stripped[-1:] == "[]" else stripped
-    if (inside != stripped or "," in inside) and not set(inside) & set("[](){}'\""):
-        parts = [part.strip() for part in inside.removesuffix(",").split(",")]
+    parts = [part.strip() for part in inside.removesuffix(",").split(",")]
+    if (inside != stripped or "," in inside) and all(parts) and not set(inside) & set("[](){}'\""):
         yield [_literal(part) for part in parts]
         yield parts
 

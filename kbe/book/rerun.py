@@ -64,22 +64,17 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     """
     path, target = find_notebook(chapter), _path("output", output)
     values, notebook = suiting(path, parameters), _read(path)
-    if target.suffix != ".ipynb" or target.is_dir() or not target.parent.is_dir() or target.resolve() == path.resolve():
+    fits = target.suffix == ".ipynb" and os.path.isdir(target.parent) and not os.path.isdir(target)
+    if not fits or target.resolve() == path.resolve():
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
     _writable("output", target.parent, [target])
     try:
-        # papermill is given no paths: it reads more into them than their letters, such as braces, and it changes
-        # the working folder of the whole process.
-        made = papermill.execute_notebook(
-            notebook, None, values, kernel_name="python3", language="python", progress_bar=progress, log_output=False,
-            kernel_manager_class=_Kernel, resources={"metadata": {"path": str(path.parent)}},
-        )  # fmt: skip
+        made = _execute(notebook, values, path.parent, progress)
     except PapermillExecutionError as error:
         if "parameters.check(" in error.source:
             raise ValueError(error.evalue) from None
-        raise RuntimeError(
-            f"{path.name}, cell {error.exec_count}: {_line(error.ename)}: {_line(error.evalue)}"
-        ) from error
+        told = f"{_line(error.ename)}: {_line(error.evalue)}"
+        raise RuntimeError(f"{path.name}, cell {error.exec_count}: {told}") from error
     except RuntimeError as error:
         raise RuntimeError(f"{path.name}: {_line(error)} (was there too little memory?)") from error
     made.metadata.papermill |= {"input_path": str(path), "output_path": str(target)}
@@ -131,7 +126,10 @@ def sweep(
     notebook = _read(path)
     for given, output in zip(values, outputs, strict=True):
         if output.exists() and not _has_run(output, notebook, {one.name: one.value for one in declared(path)} | given):
-            raise ValueError(f"{output} is no run of {path.name} as it is now: it must be moved, or folder be another.")
+            raise ValueError(
+                f"folder is {str(folder)!r}: it must be another, because its {output.name} is no run of {path.name} as "
+                "that is now with these values."
+            )
     todo = [
         (path, point, output.absolute())  # whoever runs it may do so in another folder
         for point, output in zip(points, outputs, strict=True)
@@ -142,6 +140,27 @@ def sweep(
     if failures:
         raise RuntimeError(f"{len(failures)} of {len(points)} points failed: {'; '.join(failures)}.")
     return outputs
+
+
+def _execute(
+    notebook: nbformat.NotebookNode, values: Mapping[str, Any], folder: Path, progress: bool
+) -> nbformat.NotebookNode:
+    """Run a notebook with new values in a folder.
+
+    papermill is given no paths: it reads more into them than their letters, such as braces, it would write half a
+    notebook, and it would change the working folder of the whole process.
+    """
+    return papermill.execute_notebook(
+        notebook,
+        None,
+        dict(values),
+        kernel_name="python3",
+        language="python",
+        progress_bar=progress,
+        kernel_manager_class=_Kernel,
+        resources={"metadata": {"path": str(folder)}},
+        shutdown_kernel="immediate",  # and quietly, when somebody interrupts
+    )
 
 
 def _points(grid: Any) -> list[dict[str, Any]]:
@@ -180,9 +199,11 @@ def _sources(notebook: nbformat.NotebookNode) -> list[str]:
 
 def _read(path: Path) -> nbformat.NotebookNode:
     try:
-        return nbformat.read(path, 4)
+        notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+        nbformat.validate(notebook, version=4)
     except Exception as error:  # what is no notebook fails in many ways
-        raise ValueError(f"{path.name} is no notebook: nbformat must be able to read it.") from error
+        raise ValueError(f"{path.name} is no notebook: nbformat must find it valid.") from error
+    return notebook
 
 
 def _path(name: str, given: Any) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -62,17 +63,29 @@ def one_page(tmp_path: Path) -> OnePage:
     return OnePage(tmp_path)
 
 
-CHAPTER = {
-    "from kbe.book import parameters": [],
-    "members: int = 100  # independent networks\nrate: float = 0.5  # step": ["parameters"],
-    "parameters.check(globals(), members=(1, None))": [],
-    "if rate == 13:\n    raise OverflowError('too much')\nprint(members * rate)": [],
-}
+DECLARED = """members: int = 100  # independent networks
+rate: float = 0.5  # step
+sizes: list[int] = [1, 2]  # sizes"""
+CHECKED = "parameters.check(globals(), members=(1, None))"
+COMPUTED = "if rate == 13:\n    raise OverflowError('too\\nmuch')\nprint(members * rate)"
 
 
 @pytest.fixture
-def chapter(tmp_path: Path) -> Path:
-    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in CHAPTER.items()]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "tiny.ipynb")
-    return tmp_path / "tiny.ipynb"
+def make_chapter(tmp_path: Path) -> Callable[..., Path]:
+    """Write a tiny chapter: what it computes, where it lies, and the kernel that its notebook names."""
+
+    def make(computed: str = COMPUTED, name: str = "tiny.ipynb", kernel: str | None = "python3") -> Path:
+        sources = {"from kbe.book import parameters": [], DECLARED: ["parameters"], CHECKED: [], computed: []}
+        cells = [nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in sources.items()]
+        metadata = {"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}} if kernel else {}
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def chapter(make_chapter: Callable[..., Path]) -> Path:
+    return make_chapter()

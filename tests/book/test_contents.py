@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kbe.book import contents
@@ -21,7 +22,7 @@ def test_a_folder_without_contents_is_refused(tmp_path):
 
 
 def test_the_same_text_makes_the_same_notebook_and_given_parameters_a_cell_after_their_own(one_page):
-    plain, given = contents.make_notebook(one_page.page), contents.make_notebook(one_page.page, {"n": 5})
+    plain, given = contents.make_notebook(one_page.page), contents.make_notebook(one_page.page, {"n": np.int64(5)})
     assert plain == contents.make_notebook(one_page.page)
     assert [cell.source for cell in contents.code(given)][:2] == ["n: int = 3  # how many", "# Parameters\nn = 5\n"]
     assert [cell.id for cell in given.cells] == [f"cell-{number:02}" for number in range(len(plain.cells) + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nbformat
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from kbe.book import parameters
 
 CELL = """members: int = 100  # independent networks
 rate: float = 0.1  # step, or "learning rate"
-head: str = "a # b"  # activation
+head: str = "ä # ß"  # activation, größer
 sizes: list[int] = [1, 2]  # sizes
 seed: int | None = None  # start
 """
@@ -36,7 +37,7 @@ def test_the_cell_is_read_without_being_run(tmp_path):
     assert [(one.name, one.kind, one.value, one.meaning) for one in declared] == [
         ("members", "int", 100, "independent networks"),
         ("rate", "float", 0.1, 'step, or "learning rate"'),
-        ("head", "str", "a # b", "activation"),
+        ("head", "str", "ä # ß", "activation, größer"),
         ("sizes", "list[int]", [1, 2], "sizes"),
         ("seed", "int | None", None, "start"),
     ]
@@ -107,14 +108,58 @@ def test_unknown_names_are_refused_before_anything_runs(tmp_path):
         parameters.suiting(chapter(tmp_path, (CELL, ["parameters"])), {"membres": 3})
 
 
-@pytest.mark.parametrize("path", ["nothing", "nothing.ipynb", ".", "README.md"])
+CHECKED = "parameters.check(globals(), members=(1, None), rate=(0, 2**members), head=tuple('ab'))"
+NEW_VALUES = "# Parameters\nmembers = 7\nsizes = [5]\n"
+RERUN = ((CHECKED, []), (CELL, ["parameters"]), (NEW_VALUES, ["injected-parameters"]))
+
+
+def test_a_rerun_has_the_values_that_it_was_run_with(tmp_path):
+    path = chapter(tmp_path, *RERUN)
+    values = {one.name: one.value for one in parameters.declared(path)}
+    assert values == {"members": 7, "rate": 0.1, "head": "ä # ß", "sizes": [5], "seed": None}
+    assert parameters.suiting(path, {"rate": 1, "sizes": (1, np.int64(2))}) == {
+        "members": 7,
+        "rate": 1,
+        "sizes": [1, 2],
+    }
+
+
+def test_plain_bounds_are_held_before_anything_runs_and_others_are_left_to_the_chapter(tmp_path):
+    path = chapter(tmp_path, *RERUN)
+    with pytest.raises(ValueError, match=r"^members is 0: it must be a finite number of at least 1"):
+        parameters.suiting(path, {"members": 0})
+    assert parameters.suiting(path, {"rate": 1000.0, "head": "c"})["head"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("# Parameters\nmembres = 7", "no parameter 'membres'"),
+        ("# Parameters\nmembers = 7 * 2", "cannot be read"),
+        ("# Parameters\nmembers = 'seven'", "members is 'seven': it must be of type int"),
+    ],
+)
+def test_values_of_a_rerun_that_somebody_spoilt_are_refused(tmp_path, source, message):
+    with pytest.raises(ValueError, match=message):
+        parameters.suiting(chapter(tmp_path, (CELL, ["parameters"]), (source, ["injected-parameters"])), {})
+
+
+@pytest.mark.parametrize("path", ["nothing", "nothing.ipynb", ".", "README.md", "x" * 300 + ".ipynb", "a\0.ipynb"])
 def test_a_chapter_that_is_no_notebook_is_refused(path):
     with pytest.raises(ValueError, match=r"it must be an \.ipynb"):
         parameters.find_notebook(path)
 
 
 @pytest.mark.parametrize(
-    "text", ["no", "{}", "[]", '{"cells": [{"source": "a: int = b +", "metadata": {"tags": ["parameters"]}}]}']
+    "text",
+    [
+        "no",
+        "{}",
+        "[]",
+        '{"cells": [{"source": "a: int = b +", "metadata": {"tags": ["parameters"]}}]}',
+        '{"cells": [{"source": "a", "metadata": {"tags": null}}]}',
+        '{"cells": [{"source": "parameters.check((", "metadata": {}}]}',
+    ],
 )
 def test_a_file_that_is_no_notebook_is_refused_by_name(tmp_path, text):
     (tmp_path / "bad.ipynb").write_text(text)

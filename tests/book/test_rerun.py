@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
+import kbe
 from kbe.book.rerun import rerun, sweep
 
 
@@ -16,11 +23,39 @@ def printed(path):
     return nbformat.read(path, 4).cells[-1].outputs[0].text.strip()
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_rerun_computes_with_the_new_values_and_leaves_the_chapter_alone(chapter, tmp_path):
     before = chapter.read_bytes()
     assert printed(rerun(chapter, {"members": 8}, tmp_path / "out.ipynb")) == "4.0"
     assert chapter.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ipynb", "tiny.ipynb"]
+    assert names(tmp_path) == ["out.ipynb", "tiny.ipynb"]
+
+
+def test_a_rerun_of_a_rerun_keeps_what_it_does_not_name(chapter, tmp_path):
+    first = rerun(chapter, {"members": 8}, tmp_path / "first.ipynb")
+    second = rerun(first, {"rate": 0.25}, tmp_path / "second.ipynb")
+    assert [printed(second), printed(rerun(second, {}, tmp_path / "third.ipynb"))] == ["2.0", "2.0"]
+    assert printed(rerun(second, {"members": 4}, tmp_path / "fourth.ipynb")) == "1.0"
+
+
+def test_a_rerun_takes_values_names_and_kernels_as_they_come(make_chapter, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "only_here.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "mine")
+    broken = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text('{"argv": ["false"], "display_name": "of another Python", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    computed = "import os, only_here\nprint(members, rate, sizes, os.path.basename(os.getcwd()))"
+    chapter = make_chapter(computed, "{x} $y/{members}.ipynb", kernel="of_somebody_else")
+    before = os.getcwd()
+    output = rerun(chapter, {"members": np.int64(8), "rate": np.float32(2), "sizes": (3, 4)}, tmp_path / "{0}.ipynb")
+    assert printed(output) == "8 2.0 [3, 4] {x} $y" and os.getcwd() == before
+    told = nbformat.read(output, 4).metadata.papermill
+    assert [told.input_path, told.output_path] == [str(chapter), str(output)]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +64,7 @@ def test_a_rerun_computes_with_the_new_values_and_leaves_the_chapter_alone(chapt
         ({"membres": 8}, ValueError, "no parameter 'membres'"),
         ({"members": 8.5}, ValueError, "members is 8.5: it must be of type int"),
         ({"members": -3}, ValueError, "members is -3: it must be a finite number of at least 1"),
-        ({"rate": 13}, RuntimeError, "OverflowError: too much"),
+        ({"rate": 13}, RuntimeError, r"^tiny\.ipynb, cell 5: OverflowError: too much$"),
     ],
 )
 def test_a_failed_rerun_says_so_in_one_sentence_and_keeps_the_old_output(chapter, tmp_path, values, error, message):
@@ -39,13 +74,26 @@ def test_a_failed_rerun_says_so_in_one_sentence_and_keeps_the_old_output(chapter
         rerun(chapter, values, output)
     assert "\n" not in str(raised.value)
     assert output.read_text() == "kept"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ipynb", "tiny.ipynb"]
+    assert names(tmp_path) == ["out.ipynb", "tiny.ipynb"]
+
+
+def test_a_kernel_that_dies_is_told(make_chapter, tmp_path):
+    with pytest.raises(RuntimeError, match=r"^tiny\.ipynb: Kernel died"):
+        rerun(make_chapter("import os\nos.kill(os.getpid(), 9)", kernel=None), {}, tmp_path / "out.ipynb")
 
 
 def test_an_output_of_no_use_is_refused(chapter, tmp_path):
-    for output in (chapter, tmp_path / "out.txt", tmp_path / "missing" / "out.ipynb"):
-        with pytest.raises(ValueError, match="output is"):
-            rerun(chapter, {}, output)
+    (tmp_path / "folder.ipynb").mkdir()
+    for name in ("tiny.ipynb", "out.txt", "missing/out.ipynb", "folder.ipynb", "x" * 300 + ".ipynb", "a\0.ipynb"):
+        with pytest.raises(ValueError, match=r"^output (is|gets).*: it(s name)? must"):
+            rerun(chapter, {}, tmp_path / name)
+
+
+def test_a_chapter_that_is_no_whole_notebook_is_refused(tmp_path):
+    for text in ('{"cells": []}', '{"cells": [{"source": "1", "metadata": {}}], "nbformat": 4, "metadata": {}}'):
+        (tmp_path / "bad.ipynb").write_text(text)
+        with pytest.raises(ValueError, match=r"^bad\.ipynb is no notebook"):
+            rerun(tmp_path / "bad.ipynb", {}, tmp_path / "out.ipynb")
 
 
 def test_papermill_itself_stops_at_an_unknown_name(chapter, tmp_path):
@@ -54,10 +102,36 @@ def test_papermill_itself_stops_at_an_unknown_name(chapter, tmp_path):
     assert run.returncode != 0 and "The chapter has no parameter 'membres'" in run.stderr
 
 
-def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(chapter, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_who_ends_a_sweep_finds_no_half_notebook_and_no_later_point(make_chapter, tmp_path, how):
+    make_chapter("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")
+    words = [sys.executable, "-m", "kbe", "sweep", "tiny.ipynb", "-p", "members", "1,2", "-o", "runs"]
+    around = os.environ | {"PYTHONPATH": str(Path(kbe.__file__).parents[1])}
+    command = subprocess.Popen(words, cwd=tmp_path, env=around, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
+    while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text()):
+        assert command.poll() is None
+        time.sleep(0.1)
+    command.send_signal(how)
+    told = command.communicate(timeout=60)[1]
+    assert names(tmp_path / "runs") == []
+    kernel = int((tmp_path / "pid").read_text())
+    if how == signal.SIGKILL:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(kernel, signal.SIGKILL)
+    else:
+        assert (command.returncode, told) == (130, "Interrupted; what was finished is there.\n")
+        with pytest.raises(ProcessLookupError):
+            os.kill(kernel, 0)
+
+
+def test_a_sweep_runs_every_point_that_does_not_fail_once_and_names_the_others(chapter, tmp_path):
     folder = tmp_path / "runs"
-    with pytest.raises(RuntimeError, match="too much"):
-        sweep(chapter, {"members": [2], "rate": [0.5, 13]}, folder)
+    with pytest.raises(RuntimeError) as raised:
+        sweep(chapter, {"members": [2], "rate": [13, 0.5]}, folder)
+    why = "tiny.ipynb, cell 5: OverflowError: too much"
+    assert str(raised.value) == f"1 of 2 points failed: members=2,rate=13 ({why})."
     done = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert [path.name for path in done] == ["tiny-members=2,rate=0.5.ipynb"]
     paths = sweep(chapter, {"members": [2], "rate": [0.5, 2.0]}, folder)
@@ -65,13 +139,40 @@ def test_a_sweep_runs_every_point_once_and_goes_on_where_it_stopped(chapter, tmp
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
 
 
-def test_a_sweep_can_be_handed_to_any_executor(chapter, tmp_path):
-    with ThreadPoolExecutor(2) as executor:
-        paths = sweep(chapter, {"members": [2, 4]}, tmp_path, executor)
-    assert [printed(path) for path in paths] == ["1.0", "2.0"]
+def test_a_run_of_another_chapter_or_with_other_values_is_not_taken_for_a_point(make_chapter, tmp_path):
+    folder = tmp_path / "runs"
+    (path,) = sweep(make_chapter(), {"members": np.array([2])}, folder)
+    before = path.read_bytes()
+    other = rerun(path, {"rate": 2.0}, tmp_path / "tiny.ipynb")
+    for chapter in (other, make_chapter("print(0)")):
+        with pytest.raises(ValueError, match=r"^folder is .*: it must be another, because its tiny-members=2\.ipynb"):
+            sweep(chapter, {"members": [4, 2]}, folder)
+    assert path.read_bytes() == before and names(folder) == [path.name]
 
 
-@pytest.mark.parametrize("grid", [{"members": []}, {"members": [2, 2.5]}, {"membres": [1]}, {"members": [2, 2]}])
+def test_a_sweep_can_be_handed_to_an_executor_that_works_elsewhere(chapter, tmp_path, monkeypatch):
+    """As the workers of a cluster do, which were started in another folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with ThreadPoolExecutor(2, initializer=os.chdir, initargs=(tmp_path / "elsewhere",)) as executor:
+        paths = sweep("tiny.ipynb", {"members": [2, 4]}, "runs", executor)
+    assert paths == [Path("runs/tiny-members=2.ipynb"), Path("runs/tiny-members=4.ipynb")]
+    assert [printed(tmp_path / path) for path in paths] == ["1.0", "2.0"]
+    assert names(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"members": []},
+        {"members": [2, 2.5]},
+        {"members": [2, -3]},
+        {"membres": [1]},
+        {"members": [2, 2]},
+        {"sizes": [[2] * 100]},
+        {},
+    ],
+)
 def test_a_bad_grid_is_refused_before_anything_runs(chapter, tmp_path, grid):
     with pytest.raises(ValueError, match=r"must be|must have|no parameter"):
         sweep(chapter, grid, tmp_path / "runs")
@@ -88,7 +189,9 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.parametrize("grid", [None, [], {"members": 5}, {"members": "12"}, {"members": [2, True]}])
+@pytest.mark.parametrize(
+    "grid", [None, [], {"members": 5}, {"members": "12"}, {"members": b"12"}, {"members": [2, True]}, {"sizes": [1, 2]}]
+)
 def test_a_grid_that_is_no_mapping_of_lists_is_refused(chapter, tmp_path, grid):
     with pytest.raises(ValueError, match="it must be"):
         sweep(chapter, grid, tmp_path / "runs")

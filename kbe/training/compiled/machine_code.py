@@ -47,8 +47,8 @@ def _folder(package: Path = Path(__file__).parent) -> Path | None:
         item for item in os.environ.items() if item[0].startswith("NUMBA_") and item[0] != "NUMBA_CACHE_DIR"
     )
     digest = hashlib.sha256(repr(settings).encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-    home = Path(os.path.expanduser("~")) / ".cache" / "kbe"
-    for place in (Path(os.environ.get("NUMBA_CACHE_DIR") or package / "__pycache__"), home):
+    places = [os.environ.get("NUMBA_CACHE_DIR") or package / "__pycache__", os.path.expanduser("~/.cache/kbe")]
+    for place in (Path(place).absolute() for place in places if place != "~/.cache/kbe"):  # so where nobody has a home
         kept_in = place / f"machine-code-{digest}"
         with contextlib.suppress(OSError):
             kept_in.mkdir(parents=True, exist_ok=True)

@@ -36,9 +36,9 @@ def package(tmp_path):
     return tmp_path
 
 
-def run(package, **environment):
+def run(package, code=RUN, **environment):
     around = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "PYTHONPATH")}
-    told = subprocess.run([sys.executable, "-c", RUN], env=around | environment, cwd=package, capture_output=True,
+    told = subprocess.run([sys.executable, "-c", code], env=around | environment, cwd=package, capture_output=True,
                           text=True, check=True).stdout.split()  # fmt: skip
     return float(told[0]), int(told[1]), told[2:]
 
@@ -54,6 +54,8 @@ def test_a_folder_of_ones_own_is_taken_and_none_where_nobody_can_write(package):
     shutil.rmtree(package / "kbe" / "__pycache__", ignore_errors=True)
     (package / "kbe" / "__pycache__").write_text("no folder")
     assert run(package, HOME="/proc/none") == (3.0, 0, ["None"])
+    nobody = "import os, sys; sys.modules['pwd'] = None; del os.environ['HOME']; "  # as in a container without users
+    assert run(package, nobody + RUN) == (3.0, 0, ["None"]) and not (package / "~").exists()
 
 
 def test_every_compiled_source_is_part_of_the_folders_name():
