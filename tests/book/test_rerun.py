@@ -79,7 +79,7 @@ def test_a_failed_rerun_says_so_in_one_sentence_and_keeps_the_old_output(chapter
 
 def test_a_kernel_that_dies_is_told(make_chapter, tmp_path):
     with pytest.raises(RuntimeError, match=r"^tiny\.ipynb: Kernel died"):
-        rerun(make_chapter("import os\nos.kill(os.getpid(), 9)", kernel=None), {}, tmp_path / "out.ipynb")
+        rerun(make_chapter("import os\nos.kill(os.getpid(), 9)", kernel=None), {"members": 2}, tmp_path / "out.ipynb")
 
 
 def test_an_output_of_no_use_is_refused(chapter, tmp_path):
@@ -143,8 +143,9 @@ def test_a_run_of_another_chapter_or_with_other_values_is_not_taken_for_a_point(
     folder = tmp_path / "runs"
     (path,) = sweep(make_chapter(), {"members": np.array([2])}, folder)
     before = path.read_bytes()
-    other = rerun(path, {"rate": 2.0}, tmp_path / "tiny.ipynb")
-    for chapter in (other, make_chapter("print(0)")):
+    others = lambda: rerun(path, {"rate": 2.0}, tmp_path / "tiny.ipynb"), lambda: make_chapter("print(0)")
+    for other in others:
+        chapter = other()
         with pytest.raises(ValueError, match=r"^folder is .*: it must be another, because its tiny-members=2\.ipynb"):
             sweep(chapter, {"members": [4, 2]}, folder)
     assert path.read_bytes() == before and names(folder) == [path.name]
