@@ -63,10 +63,17 @@ def make_notebook(page: str | Path, parameters: Mapping[str, Any] | None = None)
 
     Its cells are numbered, so that the same text makes the same file. Parameters that differ from the page's own get
     a cell of their own, as papermill gives them.
+
+    Raises
+    ------
+    ValueError
+        If there are some, but the page has no cell of them.
     """
     made = jupytext.reads(text(page), fmt="md:myst")
     if parameters:
-        declaring = next(n for n, cell in enumerate(made.cells) if TAG in cell.metadata.get("tags", []))
+        declaring = next((n for n, cell in enumerate(made.cells) if TAG in cell.metadata.get("tags", [])), None)
+        if declaring is None:
+            raise ValueError(f"{page} declares no parameters: it must be run with none.")
         values = {name: kinds.plain(value) for name, value in parameters.items()}
         given = translate_parameters("python3", "python", values, INJECTED.removeprefix("# "))
         made.cells.insert(declaring + 1, nbformat.v4.new_code_cell(given, metadata={"tags": [INJECTED_TAG]}))

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -100,7 +101,7 @@ def sweep(
         Where the notebooks go, each named after its parameters; made if missing.
     executor
         Who runs them: a pool of processes here, or `distributed.Client(...).get_executor()` for a
-        Dask cluster, whose workers need the same files; None runs them one after the other.
+        Dask cluster whose workers see the same files; None runs them one after the other.
 
     Returns
     -------
@@ -119,13 +120,13 @@ def sweep(
     points = _points(grid)
     values = [suiting(path, point) for point in points]
     outputs = [target / f"{path.stem}-{_label(point)}.ipynb" for point in points]
-    for number, output in enumerate(outputs):
-        if output in outputs[:number]:
-            raise ValueError(f"Two points of the grid have the file name {output.name!r}: each must have its own.")
+    for output, times in Counter(outputs).items():
+        if times > 1:
+            raise ValueError(f"{times} points of the grid have the file name {output.name!r}: each must have its own.")
     _writable("folder", target, outputs)
-    notebook = _read(path)
+    notebook, own = _read(path), {one.name: one.value for one in declared(path)}
     for given, output in zip(values, outputs, strict=True):
-        if output.exists() and not _has_run(output, notebook, {one.name: one.value for one in declared(path)} | given):
+        if output.exists() and not _has_run(output, notebook, own | given):
             raise ValueError(
                 f"folder is {str(folder)!r}: it must be another, because its {output.name} is no run of {path.name} as "
                 "that is now with these values."

@@ -26,3 +26,9 @@ def test_the_same_text_makes_the_same_notebook_and_given_parameters_a_cell_after
     assert plain == contents.make_notebook(one_page.page)
     assert [cell.source for cell in contents.code(given)][:2] == ["n: int = 3  # how many", "# Parameters\nn = 5\n"]
     assert [cell.id for cell in given.cells] == [f"cell-{number:02}" for number in range(len(plain.cells) + 1)]
+
+
+def test_a_page_without_parameters_is_given_none(tmp_path):
+    (tmp_path / "plain.md").write_text("# It measures nothing\n")
+    with pytest.raises(ValueError, match=r"plain\.md declares no parameters"):
+        contents.make_notebook(tmp_path / "plain.md", {"n": 5})
