@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kbe import checks
+from kbe import refusals
+from kbe.refusals import shown
 
 TAG = "parameters"
 INJECTED = "# Parameters"  # the first line of the cell that papermill injects
@@ -56,7 +57,7 @@ def declared(chapter: str | Path) -> list[_Parameter]:
     try:
         return declared_in("".join(cells))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {shown(error)}.") from error
 
 
 def declared_in(source: str) -> list[_Parameter]:
@@ -110,7 +111,7 @@ def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
     """
     path = find_notebook(chapter)
     if not isinstance(given, Mapping):
-        raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
+        raise ValueError(f"parameters is {shown(given)}: it must be a mapping from names to values.")
     kinds = {one.name: one.kind for one in declared(path)}
     _known(given, list(kinds), path.name)
     for name, value in given.items():
@@ -123,7 +124,7 @@ def find_notebook(chapter: str | Path) -> Path:
     for candidate in (path, Path("book") / f"{path}.ipynb"):
         if candidate.suffix == ".ipynb" and candidate.is_file():
             return candidate
-    raise ValueError(f"chapter is {checks.shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
+    raise ValueError(f"chapter is {shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
 
 
 def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
@@ -139,7 +140,7 @@ def _fitting(name: str, value: Any, kind: Any) -> None:
         kind = eval(kind, {"__builtins__": {}}, _KINDS)  # the annotation of a notebook that is about to run anyway
     if not _is(value, kind):
         wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be of type {wanted}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be of type {wanted}.")
 
 
 def _is(value: Any, kind: Any) -> bool:
@@ -153,16 +154,16 @@ def _is(value: Any, kind: Any) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is float:
-        return checks.is_finite_number(value)
+        return refusals.is_finite_number(value)
     return isinstance(value, numbers.Integral if kind is int else kind)
 
 
 def _within(name: str, value: Any, bound: Any) -> None:
     for one in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(one, str):
-            checks.choice(name, one, bound)
+            refusals.choice(name, one, bound)
         elif one is not None:
-            checks.number(name, one, *bound)
+            refusals.number(name, one, *bound)
 
 
 def _assigned(source: str) -> list[str]:

@@ -15,7 +15,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from kbe.book.parameters import find_notebook, suiting
-from kbe.checks import shown
+from kbe.refusals import shown
 
 _LONGEST_FILE_NAME = 200  # characters; most file systems allow 255 bytes
 

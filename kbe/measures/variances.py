@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe.checks import Count, Seed, TwoHeads, Whole, checked, shown
+from kbe.checks import Count, Seed, TwoHeads, Whole, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
+from kbe.refusals import shown
 from kbe.training import ensemble
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from kbe import statistics
-from kbe.checks import Count, Positive, Real, Seed, Share, checked, shown
+from kbe.checks import Count, Positive, Real, Seed, Share, checked
+from kbe.refusals import shown
 from kbe.response import aging
 
 # The logarithm of each law is a level plus a rate times a clock; a law with a second parameter has a clock for each.

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from kbe import checks
+from kbe.refusals import shown
 
 
 class Head(NamedTuple):
@@ -39,7 +39,7 @@ HEADS = {
 
 def _names(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, str]:
     if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(one in [*HEADS] for one in value):
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be two of {', '.join(map(repr, HEADS))}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be two of {', '.join(map(repr, HEADS))}.")
     mean, deviation = value
     return mean, deviation
 

@@ -20,8 +20,9 @@ import torch
 import xarray as xr
 from torch import nn
 
-from kbe import checks, losses
+from kbe import losses, refusals
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
+from kbe.refusals import shown
 from kbe.training.compiled import fast
 from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow
 from kbe.training.reference import ReferenceTrainer
@@ -140,19 +141,19 @@ def _inputs_and_targets(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     if y.dims != ("member", "point") or x.dims[:2] != y.dims or x.ndim < 3:
         dims = f"data.x has dimensions {x.dims} and data.y {y.dims}"
         raise ValueError(f"{dims}: they must be (member, point, ...) and (member, point).")
-    return checks.array("data.x", x.values), checks.array("data.y", y.values)
+    return refusals.array("data.x", x.values), refusals.array("data.y", y.values)
 
 
 def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
     if record is None:
         return epoch_grid(epochs)
     if (record != np.round(record)).any() or record[-1] > epochs:
-        raise ValueError(f"record is {checks.shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
+        raise ValueError(f"record is {shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
     return record.astype(int)
 
 
 def _try_device(device: str) -> None:
-    with _told(f"device is {checks.shown(device)}: torch cannot compute there, because it says"):
+    with _told(f"device is {shown(device)}: torch cannot compute there, because it says"):
         torch.zeros(1, device=device).cpu()
 
 
@@ -193,7 +194,7 @@ def _told(what: str) -> Iterator[None]:
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{what}: {checks.shown(error)}.") from error
+        raise ValueError(f"{what}: {shown(error)}.") from error
 
 
 def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:
