@@ -113,7 +113,7 @@ class BitNetwork(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(channels * positions, 1) for _ in heads)
 
     def features(self, x: Tensor) -> Tensor:
-        """The shared function f of Eq. (6) and (7): the last hidden layer, flattened.
+        """The shared function f of equations 6 and 7: the last hidden layer, flattened.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class BitNetwork(nn.Module):
 
 
 class AverageNetwork(BitNetwork):
-    """The average network: one head, the mean mu of Eq. (6).
+    """The average network: one head, the mean mu of equation 6.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class AverageNetwork(BitNetwork):
 
 
 class VarianceNetwork(BitNetwork):
-    """The variance network: two heads, the mean mu and the standard deviation sigma of Eq. (6) and (7).
+    """The variance network: two heads, the mean mu and the standard deviation sigma of equations 6 and 7.
 
     Parameters
     ----------

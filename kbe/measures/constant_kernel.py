@@ -18,7 +18,7 @@ def predict(
     module: nn.Module,
     run: Annotated[xr.Dataset, Holds("parameters x y mu", "what ensemble.train returns with keep_parameters=True")],
 ) -> xr.Dataset:
-    r"""What the kernel of the start, held constant as in Eq. (12), predicts of an average network's training.
+    r"""What the kernel of the start, held constant as in equation 12, predicts of an average network's training.
 
     .. math:: \mu(t) = y + e^{-K_0 t} (\mu(0) - y)
 
