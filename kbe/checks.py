@@ -166,7 +166,8 @@ def checked(function: Function) -> Function:
     """Hold a function's arguments to their annotated types, and hand them on as those types make them.
 
     Besides the types of this module, `int`, `float`, `bool`, `Literal`, a class and a union with None mean what
-    they say; other annotations are for the reader. Equal names of dimensions mean equal sizes within one call.
+    they say, and so does `Callable`; other annotations are for the reader. Equal names of dimensions mean equal sizes
+    within one call.
     """
     signature = inspect.signature(function)
 

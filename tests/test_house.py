@@ -38,8 +38,11 @@ def part(path: Path) -> str:
 @functools.cache
 def imports(path: Path) -> set[str]:
     """The parts of the package that a file imports."""
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    dotted = [f"{node.module}.{alias.name}" for node in nodes for alias in node.names if node.module]
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    dotted = [
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    ]
+    dotted += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return {name.split(".")[1] for name in dotted if name.startswith("kbe.")}
 
 

@@ -78,7 +78,7 @@ def classify(
     *,
     tolerance: Positive = 0.1,
     explained: Share = 0.9,
-    level: Annotated[float, Real(0.5, 1)] = 0.95,
+    level: Annotated[float, Real(0.5, below=1)] = 0.95,
     resamples: Count = 40,
     seed: Seed = 0,
 ) -> Law:
@@ -102,7 +102,7 @@ def classify(
     Returns
     -------
     Law
-        The law, "too short" for fewer than three epochs.
+        The law; "too short" for fewer than three epochs, or where no member is left.
     """
     size = _positive(size)
     if size.sizes["epoch"] < 3 or not len(size):

@@ -1,6 +1,6 @@
 """Ensembles: many independent networks trained on data sets of their own, as one computation.
 
-Two paths lead to the same numbers. The reference path is plain torch: the members' parameters
+Two paths lead to the same numbers, to rounding. The reference path is plain torch: the members' parameters
 are stacked, `torch.func` evaluates all of them, and any torch optimiser steps them; it takes any
 module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the
 paper's networks, full batch and gradient descent without momentum; it is taken by itself
@@ -81,7 +81,7 @@ def train(
         A member's onset is the first epoch in which an output at one of its points changes by more
         than this, or is not finite.
     seed
-        Start of all random draws: weights and batches.
+        Start of all random draws: weights, batches and the masks of drop-out.
     dtype
         Precision of weights and outputs.
     path
@@ -98,11 +98,11 @@ def train(
     Returns
     -------
     xarray.Dataset
-        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`, all
-        of them with drop-out off, which masks in training only;
+        `mu` and, with a second head, `sigma` (member, epoch, point), with more than two heads all of them
+        as `output` (..., head), with drop-out off, which masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
         there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
-        The arguments and the path that ran are attributes.
+        What was trained, how, and the path that ran are attributes.
 
     Raises
     ------
