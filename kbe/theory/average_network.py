@@ -200,7 +200,7 @@ def effective_weights(gram: SymmetricGram, time: NonNegative) -> np.ndarray:
 
     with K the `gram` and t the `time`. Early on, for t far below the inverse of the largest eigenvalue, they are K t:
     the scale of averaging starts at the kernel's own beta, not at 0. In the end they are the identity, if K is
-    positive definite; in between each mode of K enters in turn. The rows need not sum to 1, and weights may be negative.
+    positive definite; in between each mode of K enters in turn. The rows need not sum to 1; weights may be negative.
     """
     values, vectors = linalg.eigh(gram)
     return vectors * -np.expm1(-values * time) @ vectors.T
