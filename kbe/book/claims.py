@@ -17,8 +17,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kbe import checks
+from kbe import refusals
 from kbe.checks import Confidence, Count, Natural, Seed, Whole, checked
+from kbe.refusals import shown
 from kbe.statistics import bootstrap, share_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -29,7 +30,7 @@ _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+){0,2}")
 def _name(name: str, value: Any, sizes: dict[str, Any]) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME or not _NAME.fullmatch(value):
         raise ValueError(
-            f"{name} is {checks.shown(value)}: it must be one to three words of lower-case letters and digits, "
+            f"{name} is {shown(value)}: it must be one to three words of lower-case letters and digits, "
             f"joined by hyphens, with at most {_LONGEST_NAME} characters."
         )
     return value
@@ -37,13 +38,13 @@ def _name(name: str, value: Any, sizes: dict[str, Any]) -> str:
 
 def _words(name: str, value: Any, sizes: dict[str, Any]) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be a sentence or a place in words.")
+        raise ValueError(f"{name} is {shown(value)}: it must be a sentence or a place in words.")
     return value
 
 
 def _bound(name: str, value: Any, sizes: dict[str, Any]) -> float:
     """A finite number; a whole one stays whole, so that what is stored of `above=0` is 0 and not 0.0."""
-    bound = checks.number(name, value)
+    bound = refusals.number(name, value)
     return int(value) if isinstance(value, numbers.Integral) else bound
 
 
@@ -131,7 +132,7 @@ class Claim:
         confidence
             The interval's coverage.
         """
-        rows = np.atleast_1d(checks.array("samples", samples, finite=False, empty=True))
+        rows = np.atleast_1d(refusals.array("samples", samples, finite=False, empty=True))
         kept = rows[np.isfinite(rows).all(tuple(range(1, rows.ndim)))]
         left_out = len(rows) - len(kept)
         if len(kept) < 2:  # nothing to draw from: one member has no interval
@@ -187,10 +188,10 @@ class Claim:
         try:
             value, ends = float(estimate), [float(end) for end in interval]
         except (TypeError, ValueError) as error:
-            given = f"{checks.shown(estimate)} and interval {checks.shown(interval)}"
+            given = f"{shown(estimate)} and interval {shown(interval)}"
             raise ValueError(f"estimate is {given}: they must be a number and two numbers.") from error
         if len(ends) != 2 or ends[0] > ends[1]:
-            raise ValueError(f"interval is {checks.shown(interval)}: it must be two numbers, the lower one first.")
+            raise ValueError(f"interval is {shown(interval)}: it must be two numbers, the lower one first.")
         return Judged(self, value, ends[0], ends[1], members, left_out)
 
 

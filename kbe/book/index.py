@@ -70,11 +70,11 @@ def equation_table() -> Table:
     rows = []
     for number in _EQUATIONS:
         where = f"[{pages[number][0]}](#eq-{number})" if number in pages else "–"
-        files = Counter(test.partition("::")[0] for test in checks.get(number, []))
+        files = Counter(Path(test.partition("::")[0]).stem for test in checks.get(number, []))
         tested = ", ".join(f"`{file}` ({count})" for file, count in files.items()) or "–"
         computed = ", ".join(f"`{name.removeprefix('kbe.')}`" for name in code.get(number, [])) or "–"
         rows.append((f"({number})", where, computed, tested))
-    return Table(("Equation", "Explained in", "Functions of `kbe`", "Tests"), rows)
+    return Table(("Eq.", "Explained in", "Functions of `kbe`", "Tests"), rows)
 
 
 def _visible(paths: Iterable[Path]) -> list[Path]:

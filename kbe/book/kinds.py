@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kbe import checks
+from kbe import refusals
+from kbe.refusals import shown
 
 _KINDS = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple)} | {
     "Optional": typing.Optional,
@@ -27,7 +28,7 @@ def fitting(name: str, value: Any, annotation: Any) -> None:
     if not _is(value, _kind(name, annotation)):
         plain = isinstance(annotation, type) and not typing.get_args(annotation)
         wanted = annotation.__name__ if plain else str(annotation)
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be of type {wanted}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be of type {wanted}.")
 
 
 def plain(value: Any) -> Any:
@@ -36,7 +37,7 @@ def plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
-    if checks.is_finite_number(value):
+    if refusals.is_finite_number(value):
         return int(value) if isinstance(value, numbers.Integral) else float(value)
     return value
 
@@ -67,7 +68,7 @@ def _kind(name: str, annotation: Any) -> Any:
         _is(None, kind)
     except Exception as error:  # whatever an annotation may raise
         allowed = f"{', '.join(_KINDS)} and None"
-        raise ValueError(f"{name} has the type {checks.shown(annotation)}: it must be made of {allowed}.") from error
+        raise ValueError(f"{name} has the type {shown(annotation)}: it must be made of {allowed}.") from error
     return kind
 
 
@@ -82,7 +83,7 @@ def _is(value: Any, kind: Any) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is float:
-        return checks.is_finite_number(value)
+        return refusals.is_finite_number(value)
     return isinstance(value, numbers.Integral if kind is int else kind)
 
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kbe import checks
+from kbe import refusals
 from kbe.book import kinds
+from kbe.refusals import shown
 
 TAG = "parameters"
 INJECTED_TAG = "injected-parameters"  # of the cell of new values that papermill puts after the chapter's own
@@ -105,7 +106,7 @@ def suiting(chapter: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     path = find_notebook(chapter)
     if not isinstance(given, Mapping):
-        raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
+        raise ValueError(f"parameters is {shown(given)}: it must be a mapping from names to values.")
     own, before, bounds = _read(path)
     annotations = {one.name: one.kind for one in own}
     _known(given, list(annotations), path.name)
@@ -131,7 +132,7 @@ def find_notebook(chapter: str | Path) -> Path:
     for candidate in (path, Path("book") / f"{path}.ipynb"):
         if candidate.suffix == ".ipynb" and os.path.isfile(candidate):
             return candidate.absolute()
-    raise ValueError(f"chapter is {checks.shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
+    raise ValueError(f"chapter is {shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
 
 
 def _read(path: Path) -> tuple[list[_Parameter], dict[str, Any], dict[str, Any]]:
@@ -151,7 +152,7 @@ def _read(path: Path) -> tuple[list[_Parameter], dict[str, Any], dict[str, Any]]
         given = {name: ast.literal_eval(node) for name, node in injected.items()}
         bounds = _bounds(source for source, _ in sources)
     except kinds.NO_LITERAL as error:
-        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {shown(error)}.") from error
     _known(given, [one.name for one in own], path.name)
     return own, given, bounds
 
@@ -177,9 +178,9 @@ def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
 def _within(name: str, value: Any, bound: Any) -> None:
     for one in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(one, str):
-            checks.choice(name, one, bound)
+            refusals.choice(name, one, bound)
         elif one is not None:
-            checks.number(name, one, *bound)
+            refusals.number(name, one, *bound)
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:

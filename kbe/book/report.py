@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kbe import checks
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.book.tables import Table
+from kbe.refusals import shown
 
 _MIME = "application/vnd.kbe.claims+json"
 _NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
@@ -50,7 +50,7 @@ def stored(notebook: str | Path) -> list[Judged]:
     """
     path = Path(notebook) if isinstance(notebook, (str, Path)) else Path()
     if not path.is_file():
-        raise ValueError(f"notebook is {checks.shown(notebook)}: there is no such file.")
+        raise ValueError(f"notebook is {shown(notebook)}: there is no such file.")
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (KeyError, TypeError, ValueError) as error:
@@ -100,4 +100,4 @@ def _row(one: Judged) -> list[str]:
 
 def _needs_some(judged: Sequence[Judged]) -> None:
     if not isinstance(judged, (list, tuple)) or not judged or not all(isinstance(one, Judged) for one in judged):
-        raise ValueError(f"judged is {checks.shown(judged)}: it must be a list of at least one judged claim.")
+        raise ValueError(f"judged is {shown(judged)}: it must be a list of at least one judged claim.")

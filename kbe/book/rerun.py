@@ -22,7 +22,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from kbe.book import contents, files, kinds
 from kbe.book.parameters import INJECTED_TAG, declared, find_notebook, suiting
-from kbe.checks import checked, shown
+from kbe.checks import checked
+from kbe.refusals import shown
 
 _LONGEST_FILE_NAME = 200  # bytes; most file systems allow 255, and a file that is being written has a longer one
 

@@ -1,6 +1,6 @@
 """Ensembles: many independent networks trained on data sets of their own, as one computation.
 
-Two paths lead to the same numbers. The reference path is plain torch: the members' parameters
+Two paths lead to the same numbers, to rounding. The reference path is plain torch: the members' parameters
 are stacked, `torch.func` evaluates all of them, and any torch optimiser steps them; it takes any
 module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the
 paper's networks, full batch and gradient descent without momentum; it is taken by itself
@@ -20,8 +20,9 @@ import torch
 import xarray as xr
 from torch import nn
 
-from kbe import checks, losses
+from kbe import losses, refusals
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
+from kbe.refusals import shown
 from kbe.training.compiled import fast
 from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow
 from kbe.training.reference import ReferenceTrainer
@@ -80,7 +81,7 @@ def train(
         A member's onset is the first epoch in which an output at one of its points changes by more
         than this, or is not finite.
     seed
-        Start of all random draws: weights and batches.
+        Start of all random draws: weights, batches and the masks of drop-out.
     dtype
         Precision of weights and outputs.
     path
@@ -97,11 +98,11 @@ def train(
     Returns
     -------
     xarray.Dataset
-        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`, all
-        of them with drop-out off, which masks in training only;
+        `mu` and, with a second head, `sigma` (member, epoch, point), with more than two heads all of them
+        as `output` (..., head), with drop-out off, which masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
         there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
-        The arguments and the path that ran are attributes.
+        What was trained, how, and the path that ran are attributes.
 
     Raises
     ------
@@ -140,19 +141,19 @@ def _inputs_and_targets(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     if y.dims != ("member", "point") or x.dims[:2] != y.dims or x.ndim < 3:
         dims = f"data.x has dimensions {x.dims} and data.y {y.dims}"
         raise ValueError(f"{dims}: they must be (member, point, ...) and (member, point).")
-    return checks.array("data.x", x.values), checks.array("data.y", y.values)
+    return refusals.array("data.x", x.values), refusals.array("data.y", y.values)
 
 
 def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
     if record is None:
         return epoch_grid(epochs)
     if (record != np.round(record)).any() or record[-1] > epochs:
-        raise ValueError(f"record is {checks.shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
+        raise ValueError(f"record is {shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
     return record.astype(int)
 
 
 def _try_device(device: str) -> None:
-    with _told(f"device is {checks.shown(device)}: torch cannot compute there, because it says"):
+    with _told(f"device is {shown(device)}: torch cannot compute there, because it says"):
         torch.zeros(1, device=device).cpu()
 
 
@@ -193,7 +194,7 @@ def _told(what: str) -> Iterator[None]:
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{what}: {checks.shown(error)}.") from error
+        raise ValueError(f"{what}: {shown(error)}.") from error
 
 
 def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:

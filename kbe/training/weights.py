@@ -11,14 +11,14 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from kbe import checks
 from kbe.checks import Count, Seed, checked
 from kbe.data import encoding
+from kbe.refusals import shown
 
 
 def _makes_modules(name: str, value: Any, sizes: dict[str, Any]) -> Callable[[], nn.Module]:
     if isinstance(value, nn.Module) or not callable(value):
-        given = checks.shown(value)
+        given = shown(value)
         raise ValueError(f"{name} is {given}: it must be a callable that makes a torch module, such as its class.")
     return value
 
@@ -46,7 +46,7 @@ def initial_modules(network: Network, members: Count, seed: Seed = 0) -> list[nn
                 torch.default_generator.manual_seed(int(start))  # torch.manual_seed costs a hundred times as much
                 modules.append(_made(network))
                 if (member and modules[-1] is modules[0]) or _shapes(modules[-1]) != _shapes(modules[0]):
-                    given = checks.shown(modules[-1])
+                    given = shown(modules[-1])
                     raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
                 for parameter in modules[-1].parameters():
                     # Single precision: torch's draws differ in the last place between processors, and
@@ -92,10 +92,10 @@ def _made(network: Callable[[], nn.Module]) -> nn.Module:
     except ValueError:  # the network's own sentence
         raise
     except Exception as error:
-        raise ValueError(f"network fails when it is called without arguments: {checks.shown(error)}.") from error
+        raise ValueError(f"network fails when it is called without arguments: {shown(error)}.") from error
     parameters = list(module.parameters()) if isinstance(module, nn.Module) else []
     if not parameters or any(map(nn.parameter.is_lazy, parameters)):
-        raise ValueError(f"network makes {checks.shown(module)}: it must make a torch module with parameters.")
+        raise ValueError(f"network makes {shown(module)}: it must make a torch module with parameters.")
     return module
 
 
