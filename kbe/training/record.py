@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe.checks import Count, Holds, Natural, Whole, checked
+from kbe.checks import Count, Holds, Natural, Points, Whole, checked
+from kbe.data import arrays
+from kbe.training.calling import settled
 
 _LOOK = 0.2  # seconds between two looks at the keyboard and the progress bar
 
-Data = Annotated[xr.Dataset, Holds("x y", "an xarray.Dataset with x (member, point, ...) and y (member, point)")]
+
+def _data(name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset:
+    """A data set for each member; two arrays are the data set of one."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return arrays.repeated(*value)
+    source = "an xarray.Dataset with x (member, point, ...) and y (member, point), or two arrays of one data set, (x, y)"
+    return cast(xr.Dataset, Holds("x y", source)(name, value, sizes))
+
+
+Data = Annotated[xr.Dataset, _data]
 
 
 @runtime_checkable
@@ -117,7 +128,7 @@ def as_dataset(
         How the loss is taken over the points.
     """
     outputs = history["outputs"]
-    with torch.no_grad():
+    with torch.no_grad(), settled(seed=0, dtype=torch.float64):
         target = torch.as_tensor(data["y"].values).double()[:, None].expand(outputs.shape[:3])
         values = point_losses(loss, torch.as_tensor(outputs).double(), target).numpy()
     dims = ("member", "epoch", "point")
@@ -140,3 +151,25 @@ def point_losses(loss: Callable, outputs: torch.Tensor, targets: torch.Tensor) -
     It is called on outputs of shape (points, heads), whatever stands before these dimensions.
     """
     return loss(outputs.flatten(0, -2), targets.flatten()).unflatten(0, targets.shape)
+
+
+@checked
+def target_spread(y: Points) -> np.ndarray:
+    """The largest minus the smallest target of each member, 1 where all are equal: the unit of a jump."""
+    spread = np.ptp(y / 2, axis=-1) * 2
+    return np.where(spread > 0, spread, 1.0)
+
+
+def storable(run: xr.Dataset) -> xr.Dataset:
+    """The same with attributes as every file format takes them: truth values as 0 and 1, what is no number as text."""
+    for holder in (run, *run.variables.values()):
+        holder.attrs = {str(name): _storable(value) for name, value in holder.attrs.items()}
+    return run
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    numbers = np.asarray(value) if isinstance(value, (list, tuple, np.ndarray)) else np.empty(0)
+    plain = isinstance(value, (str, int, float, np.integer, np.floating)) or (numbers.size and numbers.dtype.kind in "iuf")
+    return value if plain else str(value)

@@ -1,0 +1,180 @@
+"""A module is tried against itself before work starts: whether it is the function of weights and points that it must be.
+
+What it does decides, not what it is called. Points must not go into one another, nothing may be left over from one call
+to the next, and what is random in training must rest in evaluation mode.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from kbe import checks
+from kbe.training.calling import at_once, settled, streams, told
+from kbe.training.weights import Stateless, held
+
+POINTS = 8  # that a module is tried at, at most
+_TOLERANCE = 1e-4  # of a head's largest output: rounding stays far below it, in single precision too
+_SMALLEST = 1e-12  # an output so small is as good as none
+
+
+def some_points(x: Tensor) -> Tensor:
+    """A few of the inputs (members, n, ...), at least two that differ: where all are one, zeros stand beside it."""
+    members, n = x.shape[:2]
+    number = torch.arange(min(POINTS, members * n))
+    chosen = x[number * members // len(number), number * n // len(number)]
+    return torch.cat([chosen, torch.zeros_like(chosen[:1])]) if (chosen == chosen[:1]).all() else chosen
+
+
+def output_of(name: str, module: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """What a module gives at inputs (n, ...).
+
+    Raises
+    ------
+    ValueError
+        If it fails, or gives no real tensor with a row for each input.
+    """
+    try:
+        output = module(x)
+    except ValueError:  # its own sentence
+        raise
+    except Exception as error:
+        given = f"{name} fails on inputs of shape {tuple(x.shape)}: {checks.shown(error)}"
+        raise ValueError(f"{given}{_hint(module, x)}.") from error
+    if not isinstance(output, Tensor):
+        join = "join what it holds, such as by torch.stack([mean, deviation], -1)"
+        raise ValueError(f"{name} gives a {type(output).__name__}: it must be one tensor (points, heads); {join}.")
+    if output.ndim not in (1, 2) or len(output) != len(x) or not output.numel() or not output.is_floating_point():
+        wanted = f"it must be ({len(x)}, heads) for so many inputs, and real"
+        raise ValueError(f"{name} gives {output.dtype} of shape {tuple(output.shape)}: {wanted}.")
+    return output
+
+
+def examined(name: str, module: nn.Module, x: Tensor) -> bool:
+    """Try a module at inputs (n, ...), at least two, and refuse what is no function of its weights and of one point.
+
+    It is tried at weights other than its own, which may be zero.
+
+    Returns
+    -------
+    bool
+        Whether it is random in the mode in which it is, or otherwise differs from evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If it does what it must not.
+    """
+    own = held(module)
+    other = [_elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor for tensor in own]
+    with told(f"{name} cannot be copied"):
+        given, called = copy.deepcopy(module), copy.deepcopy(module).eval()
+    for tensor, value in zip(held(given), other, strict=True):
+        tensor.data = value.clone()
+    evaluated = copy.deepcopy(given).eval()
+    with settled(seed=0, dtype=x.dtype, device=x.device):
+        rest, random = _twice(f"{name} in evaluation mode", evaluated, x)
+        if random:
+            hint = "drop-out by a function takes training=self.training"
+            raise ValueError(f"{name} is random in evaluation mode too, where it must not be: {hint}.")
+        _try_alone(name, evaluated, x, rest)
+        members = at_once(Stateless(called), (0, None))([torch.stack(pair).detach() for pair in zip(own, other)], x)
+        if not alike(members.reshape(2, len(x), -1), torch.stack([_rows(called(x)), rest])):
+            wanted = "all that it uses must be its own parameters and buffers"
+            raise ValueError(f"{name} gives other outputs when its weights are handed over from outside: {wanted}.")
+        trained, random = _twice(name, given, x)
+        if not random:
+            _try_alone(name, given, x, trained)
+        return random or not alike(trained, rest)
+
+
+def examined_loss(loss: Callable[[Tensor, Tensor], Tensor], output: Tensor, target: Tensor) -> None:
+    """Try a loss at outputs (points, heads) and their targets, and refuse what gives no value for each point alone.
+
+    Raises
+    ------
+    ValueError
+        If it fails, or gives something else.
+    """
+    points = len(target)
+    with settled(seed=0, dtype=output.dtype, device=output.device):
+        start = torch.default_generator.get_state()
+        with told("loss fails on the output at the points of the first member"):
+            values = loss(output, target)
+        if not isinstance(values, Tensor) or values.shape != target.shape:
+            shape = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            raise ValueError(f"loss gives {shape}: it must be one value for each of {points} points.")
+        if not values.is_floating_point() or not values.requires_grad:
+            raise ValueError(f"loss gives {values.dtype} without a gradient: it must be real and move with the output.")
+        random = not torch.equal(torch.default_generator.get_state(), start)
+        with told("loss fails on more points"):
+            beside = loss(torch.cat([1.01 * output + 0.01, output]), torch.cat([target, target]))[points:]
+    if not random and not alike(beside, values):
+        raise ValueError("loss gives another value at a point where other points stand beside it: each must be its own.")
+
+
+def alike(first: Tensor, second: Tensor) -> bool:
+    """Whether outputs (..., n, heads) are the same but for rounding; what is not finite is like itself."""
+    if first.shape != second.shape:
+        return False
+    size = torch.where(second.isfinite(), second, 0.0).abs().amax(-2, keepdim=True) if second.ndim > 1 else 1.0
+    margin = max(_TOLERANCE, 10 * torch.finfo(second.dtype).eps)
+    return torch.allclose(first / (size + _SMALLEST), second / (size + _SMALLEST), rtol=0, atol=margin, equal_nan=True)
+
+
+def _elsewhere(weight: Tensor) -> Tensor:
+    ramp = torch.linspace(0.01, 0.02, weight.numel(), device=weight.device, dtype=weight.dtype).view(weight.shape)
+    return 1.01 * weight.detach().nan_to_num(0.0, 1.0, -1.0) + ramp
+
+
+def _rows(output: Tensor) -> Tensor:
+    return output.reshape(len(output), -1) if output.ndim else output.reshape(1, 1)
+
+
+def _twice(name: str, module: nn.Module, x: Tensor) -> tuple[Tensor, bool]:
+    """What a module gives, the same when called again from one state of the random stream, and whether it draws."""
+    before = _state(module)
+    start = [(stream, stream.get_state()) for stream in streams(x.device)]
+    first = _rows(output_of(name, module, x))
+    draws = any(not torch.equal(stream.get_state(), state) for stream, state in start)
+    after = _state(module)
+    changed = [key for key in before | after if key not in before or key not in after or after[key] != before[key]]
+    if changed:
+        instead = "use nn.LayerNorm or nn.GroupNorm instead, or put that part into evaluation mode by eval()"
+        what = f"{name} changes {', '.join(changed)} when it is called"
+        raise ValueError(f"{what}, as batch normalisation does: {instead}.")
+    for stream, state in start:
+        stream.set_state(state)
+    if not alike(_rows(output_of(name, module, x)), first):
+        wanted = "nothing may stay from call to call, and what is random must come from torch's own stream"
+        raise ValueError(f"{name} gives other outputs when it is called again: {wanted}.")
+    return first, draws
+
+
+def _state(module: nn.Module) -> dict[str, bytes]:
+    """The bits of all that a module holds, by name."""
+    named = (*module.named_parameters(), *module.named_buffers())
+    return {name: tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes() for name, tensor in named}
+
+
+def _try_alone(name: str, module: nn.Module, x: Tensor, outputs: Tensor) -> None:
+    """Whether the points give the same in other company and order."""
+    try:
+        alone = torch.cat([_rows(module(x[:1])), _rows(module(x[1:].flip(0))).flip(0)])
+    except Exception:  # batch normalisation fails on one point, with a sentence that does not say what to do
+        alone = torch.empty(0)
+    if not alike(alone, outputs):
+        what = f"{name} gives another output at a point where other points stand beside it"
+        raise ValueError(f"{what}, as batch normalisation does: use nn.LayerNorm or nn.GroupNorm instead.")
+
+
+def _hint(module: Callable[[Tensor], Tensor], x: Tensor) -> str:
+    """What helps a module that looks its inputs up in a table."""
+    try:
+        module(x.long())
+    except Exception:
+        return ""
+    return "; it takes whole numbers, while inputs come as real ones, so that it must make them itself, by x.long()"
