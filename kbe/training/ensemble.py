@@ -93,7 +93,7 @@ def train(
         Points a step, drawn anew without repetition in every epoch; None is the full batch.
     jump
         A member's onset is the first epoch in which an output at one of its points is not finite, or changes by more
-        than this, in units of the spread of its targets: the largest minus the smallest, or 1 where all are equal.
+        than this, in units of the spread of its targets: the range of the middle 98 % of them, at least 1.
     seed
         Start of all random draws: weights and batches.
     dtype
@@ -195,7 +195,8 @@ def _tried(
     module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray, dtype: torch.dtype
 ) -> tuple[bool, torch.Tensor]:
     """Try a module and a loss before the work starts; whether it differs in training, and its outputs at the start."""
-    module, inputs = copy.deepcopy(module).to(dtype), torch.as_tensor(x).to(dtype)
+    with told("network cannot be copied"):
+        module, inputs = copy.deepcopy(module).to(dtype), torch.as_tensor(x).to(dtype)
     differs = examined("network", module, some_points(inputs))
     with settled(seed=0, dtype=dtype):
         output = output_of("network", module.eval(), inputs[0])

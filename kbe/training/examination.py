@@ -1,4 +1,4 @@
-"""A module is tried against itself before work starts: whether it is the function of weights and points that it must be.
+"""A module is tried against itself before work starts: whether it is a function of its weights and of one point.
 
 What it does decides, not what it is called. Points must not go into one another, nothing may be left over from one call
 to the next, and what is random in training must rest in evaluation mode.
@@ -81,7 +81,9 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
             hint = "drop-out by a function takes training=self.training"
             raise ValueError(f"{name} is random in evaluation mode too, where it must not be: {hint}.")
         _try_alone(name, evaluated, x, rest)
-        members = at_once(Stateless(called), (0, None))([torch.stack(pair).detach() for pair in zip(own, other)], x)
+        both = [torch.stack(pair).detach() for pair in zip(own, other, strict=True)]
+        with told(f"{name} cannot be called with weights from outside"):
+            members = at_once(Stateless(called), (0, None))(both, x)
         if not alike(members.reshape(2, len(x), -1), torch.stack([_rows(called(x)), rest])):
             wanted = "all that it uses must be its own parameters and buffers"
             raise ValueError(f"{name} gives other outputs when its weights are handed over from outside: {wanted}.")
@@ -113,7 +115,9 @@ def examined_loss(loss: Callable[[Tensor, Tensor], Tensor], output: Tensor, targ
         with told("loss fails on more points"):
             beside = loss(torch.cat([1.01 * output + 0.01, output]), torch.cat([target, target]))[points:]
     if not random and not alike(beside, values):
-        raise ValueError("loss gives another value at a point where other points stand beside it: each must be its own.")
+        raise ValueError(
+            "loss gives another value at a point where other points stand beside it: each must be its own."
+        )
 
 
 def alike(first: Tensor, second: Tensor) -> bool:

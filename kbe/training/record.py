@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Protocol, cast, runtime_checkable
@@ -22,7 +23,9 @@ def _data(name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset:
     """A data set for each member; two arrays are the data set of one."""
     if isinstance(value, (tuple, list)) and len(value) == 2:
         return arrays.repeated(*value)
-    source = "an xarray.Dataset with x (member, point, ...) and y (member, point), or two arrays of one data set, (x, y)"
+    source = (
+        "an xarray.Dataset with x (member, point, ...) and y (member, point), or two arrays of one data set, (x, y)"
+    )
     return cast(xr.Dataset, Holds("x y", source)(name, value, sizes))
 
 
@@ -155,21 +158,26 @@ def point_losses(loss: Callable, outputs: torch.Tensor, targets: torch.Tensor) -
 
 @checked
 def target_spread(y: Points) -> np.ndarray:
-    """The largest minus the smallest target of each member, 1 where all are equal: the unit of a jump."""
-    spread = np.ptp(y / 2, axis=-1) * 2
-    return np.where(spread > 0, spread, 1.0)
+    """The unit of a jump: the range of the middle 98 % of each member's targets, at least 1, as for targets 0 and 1.
+
+    An outlier does not set it. Below 1 outputs move on a scale of their own: they lie where torch's initial weights put
+    them, or in the range of a sigmoid.
+    """
+    low, high = np.quantile(y / 2, (0.01, 0.99), axis=-1)  # halves, because a difference may be too large
+    return np.maximum(2 * (high - low), 1.0)
 
 
 def storable(run: xr.Dataset) -> xr.Dataset:
     """The same with attributes as every file format takes them: truth values as 0 and 1, what is no number as text."""
-    for holder in (run, *run.variables.values()):
-        holder.attrs = {str(name): _storable(value) for name, value in holder.attrs.items()}
+    run.attrs = {str(name): _storable(value) for name, value in run.attrs.items()}
+    for variable in run.variables.values():
+        variable.attrs = {str(name): _storable(value) for name, value in variable.attrs.items()}
     return run
 
 
 def _storable(value: Any) -> Any:
     if isinstance(value, (bool, np.bool_)):
         return int(value)
-    numbers = np.asarray(value) if isinstance(value, (list, tuple, np.ndarray)) else np.empty(0)
-    plain = isinstance(value, (str, int, float, np.integer, np.floating)) or (numbers.size and numbers.dtype.kind in "iuf")
-    return value if plain else str(value)
+    several = isinstance(value, (list, tuple, np.ndarray))
+    kind = np.asarray(value).dtype.kind if several or isinstance(value, numbers.Real) else ""
+    return value if isinstance(value, str) or (kind in ("i", "u", "f") and np.size(value)) else str(value)

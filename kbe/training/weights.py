@@ -70,13 +70,14 @@ def initial_modules(network: Network, members: Count, seed: Seed = 0) -> list[nn
         start = encoding.member_generator(seed, member, "weights").integers(2**63)
         with settled(seed=int(start), dtype=torch.float64):
             modules.append(_made(network))
-        if (member and modules[-1] is modules[0]) or _shapes(modules[-1]) != _shapes(modules[0]):
-            given = checks.shown(modules[-1])
-            raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
+        held(modules[-1])  # what is wrong with it is said before it is rounded
         for parameter in modules[-1].parameters():
             # Single precision: torch's draws differ in the last place between processors, and
             # both dtypes start from the same weights.
             parameter.data = parameter.data.float().double()
+        if (member and modules[-1] is modules[0]) or _shapes(modules[-1]) != _shapes(modules[0]):
+            given = checks.shown(modules[-1])
+            raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
     return modules
 
 
@@ -98,13 +99,14 @@ def held(module: nn.Module) -> list[Tensor]:
     Raises
     ------
     ValueError
-        If one is complex or sparse, or has memory in common with another.
+        If one is complex, sparse or without numbers, or has memory in common with another.
     """
     tensors = list({id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}.values())
-    if any(tensor.is_complex() or tensor.layout is not torch.strided for tensor in tensors):
-        raise ValueError(f"{checks.shown(module)} holds complex or sparse tensors: they must be real and dense.")
+    if any(tensor.is_complex() or tensor.is_meta or tensor.layout is not torch.strided for tensor in tensors):
+        raise ValueError(f"The module {type(module).__name__} holds a tensor that is not of real numbers, all stored.")
     if _have_common_memory(tensors):
-        raise ValueError(f"{checks.shown(module)} holds tensors with common memory: what is shared must be one tensor.")
+        what = f"The module {type(module).__name__} holds tensors with common memory"
+        raise ValueError(f"{what}: what is shared must be one tensor, as by a.weight = b.weight.")
     return tensors
 
 
@@ -116,9 +118,10 @@ def flattened(tensors: Sequence[Tensor], dtype: torch.dtype, leading: int = 0) -
     ValueError
         If the type cannot hold a whole number among them.
     """
-    pieces = [tensor.detach().to(dtype).flatten(leading) for tensor in tensors]
-    for tensor, piece in zip(tensors, pieces, strict=True):
-        if not tensor.is_floating_point() and not torch.equal(piece.to(tensor.dtype), tensor.flatten(leading)):
+    rows = [tensor.detach().reshape(*tensor.shape[:leading], -1) for tensor in tensors]
+    pieces = [row.to(dtype) for row in rows]
+    for row, piece in zip(rows, pieces, strict=True):
+        if not row.is_floating_point() and not torch.equal(piece.to(row.dtype), row):
             raise ValueError(f"A buffer holds whole numbers that {dtype} cannot hold: take a wider type.")
     return torch.cat(pieces, leading)
 
@@ -165,7 +168,7 @@ def _have_common_memory(tensors: Sequence[Tensor]) -> bool:
     """Whether training would change one of them through another, as `a.weight.data = b.weight.data` has it."""
     stores: dict[int, list[Tensor]] = {}
     for tensor in tensors:
-        if tensor.numel() and not tensor.is_meta:
+        if tensor.numel():
             stores.setdefault(tensor.untyped_storage().data_ptr(), []).append(tensor)
     for several in (group for group in stores.values() if len(group) > 1):
         numbers = torch.arange(max(t.untyped_storage().nbytes() // t.itemsize for t in several))

@@ -26,6 +26,11 @@ def obstacle(module: object, loss: Callable) -> str | None:
         getattr(type(module), name) is not getattr(BitNetwork, name) for name in ("forward", "features", "__call__")
     ):
         return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
+    layers = [(module.channels, module.channels if k else 1, module.kernel_size) for k in range(module.layers)]
+    matrices = [*layers, *[(1, module.channels * module.positions)] * len(module.heads)]
+    shapes = [shape for matrix in matrices for shape in (matrix, matrix[:1])]
+    if [tuple(parameter.shape) for parameter in module.parameters()] != shapes:
+        return "its weights are not those that a BitNetwork is made with"
     if any(not parameter.requires_grad for parameter in module.parameters()):
         return "some weights require no gradient"
     masks = module.dropout
