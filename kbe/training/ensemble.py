@@ -1,10 +1,10 @@
 """Ensembles: many independent networks trained on data sets of their own, as one computation.
 
-Two paths lead to the same numbers. The reference path is plain torch: the members' parameters
-are stacked, `torch.func` evaluates all of them, and any torch optimiser steps them; it takes any
-module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the
-paper's networks, full batch and gradient descent without momentum; it is taken by itself
-wherever it applies, and the result's attributes say which path ran.
+Two paths lead to the same numbers. The reference path is plain torch: the members' parameters are stacked, `torch.func`
+evaluates all of them, one after the other where it cannot do so at once, and any torch optimiser steps them; it takes
+any module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the paper's
+networks, full batch and gradient descent without momentum; it is taken by itself wherever it applies, and the result's
+attributes say which path ran.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kbe import checks, losses
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
 from kbe.training.calling import settled, told
 from kbe.training.compiled import fast
-from kbe.training.examination import alike, examined, examined_loss, output_of, some_points
+from kbe.training.examination import alike, examined, examined_loss, examined_optimizer, output_of, some_points
 from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow, point_losses, storable, target_spread
 from kbe.training.reference import ReferenceTrainer
 from kbe.training.weights import Network, flat_parameters, initial_modules
@@ -71,8 +71,8 @@ def train(
     ----------
     network
         Makes a member's module when called without arguments; its initial weights are the
-        module's own, drawn from the member's seed. Input (points, ...), output (points, heads). The
-        points must not go into one another, as batch normalisation has it.
+        module's own, drawn from the member's seed. Input (points, ...) of real numbers, output (points, heads),
+        in which points must not go into one another, as they do in batch normalisation.
     data
         `x` (member, point, ...) and `y` (member, point), as `encoding.random_encoding` draws; or two arrays,
         x (point, ...) and y (point), for one member.
@@ -88,7 +88,7 @@ def train(
         How the loss is taken over the points of a batch.
     optimizer
         Makes a torch optimiser from parameters and `lr`; None is gradient descent without momentum.
-        It must act on every number alone, as SGD, RMSprop and Adam do.
+        It must act on every number alone, as SGD, RMSprop and Adam do; one that does not is refused.
     batch_size
         Points a step, drawn anew without repetition in every epoch; None is the full batch.
     jump
@@ -129,7 +129,7 @@ def train(
     if batch_size is not None and batch_size > y.shape[1]:
         raise ValueError(f"batch_size is {batch_size}: it must be at most the number of points, {y.shape[1]}.")
     if optimizer is not None:
-        _try_optimizer(optimizer, learning_rate)
+        examined_optimizer(optimizer, learning_rate)
     modules = initial_modules(network, len(y), seed)
     differs, at_start = _tried(modules[0], loss, x, y, getattr(torch, dtype))
     start = (x, y, loss, learning_rate, reduction == "mean", jump * target_spread(y))
@@ -151,7 +151,8 @@ def train(
     else:
         raise ValueError(f"network gives other outputs on the {chosen} path than when it is called.")
     _warn_of_sigma(loss, trainer.outputs(), y)
-    history = follow(trainer, kept, epochs, len(y), keep_parameters, progress)
+    with told("training fails"):
+        history = follow(trainer, kept, epochs, len(y), keep_parameters, progress)
     result = as_dataset(data, history, trainer.onset(), kept, loss, reduction)
     names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
     plain = {"learning_rate": learning_rate, "epochs": epochs, "reduction": reduction, "jump": jump, "dtype": dtype}
@@ -179,16 +180,6 @@ def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
 def _try_device(device: str) -> None:
     with told(f"device is {device!r}: torch cannot compute there, because it says"):
         torch.zeros(1, device=device).cpu()
-
-
-def _try_optimizer(optimizer: Callable[..., torch.optim.Optimizer], learning_rate: float) -> None:
-    """Try one step on one number."""
-    number = torch.zeros(1, requires_grad=True)
-    number.grad = torch.ones(1)
-    with told(f"optimizer makes from parameters and lr={learning_rate!r} nothing that steps"):
-        made = optimizer([number], lr=learning_rate)
-        made.zero_grad()
-        made.step()
 
 
 def _tried(

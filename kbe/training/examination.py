@@ -7,7 +7,7 @@ to the next, and what is random in training must rest in evaluation mode.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -68,29 +68,26 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
     ValueError
         If it does what it must not.
     """
-    own = held(module)
-    other = [_elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor for tensor in own]
     with told(f"{name} cannot be copied"):
-        given, called = copy.deepcopy(module), copy.deepcopy(module).eval()
-    for tensor, value in zip(held(given), other, strict=True):
-        tensor.data = value.clone()
-    evaluated = copy.deepcopy(given).eval()
+        trial = copy.deepcopy(module)
+    tensors = held(trial)
+    own = [tensor.detach().clone() for tensor in tensors]
+    other = [_elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor.detach().clone() for tensor in tensors]
     with settled(seed=0, dtype=x.dtype, device=x.device):
-        rest, random = _twice(f"{name} in evaluation mode", evaluated, x)
-        if random:
+        _put(tensors, other)
+        given, random = _tried(name, trial, x)
+        rest, noise = _tried(f"{name} in evaluation mode", trial.eval(), x)
+        if noise:
             hint = "drop-out by a function takes training=self.training"
             raise ValueError(f"{name} is random in evaluation mode too, where it must not be: {hint}.")
-        _try_alone(name, evaluated, x, rest)
-        both = [torch.stack(pair).detach() for pair in zip(own, other, strict=True)]
+        _put(tensors, own)
+        both = [torch.stack(pair) for pair in zip(own, other, strict=True)]
         with told(f"{name} cannot be called with weights from outside"):
-            members = at_once(Stateless(called), (0, None))(both, x)
-        if not alike(members.reshape(2, len(x), -1), torch.stack([_rows(called(x)), rest])):
+            members = at_once(Stateless(trial), (0, None))(both, x)
+        if not alike(members.reshape(2, len(x), -1), torch.stack([_rows(trial(x)), rest])):
             wanted = "all that it uses must be its own parameters and buffers"
             raise ValueError(f"{name} gives other outputs when its weights are handed over from outside: {wanted}.")
-        trained, random = _twice(name, given, x)
-        if not random:
-            _try_alone(name, given, x, trained)
-        return random or not alike(trained, rest)
+    return random or not alike(given, rest)
 
 
 def examined_loss(loss: Callable[[Tensor, Tensor], Tensor], output: Tensor, target: Tensor) -> None:
@@ -120,6 +117,33 @@ def examined_loss(loss: Callable[[Tensor, Tensor], Tensor], output: Tensor, targ
         )
 
 
+def examined_optimizer(optimizer: Callable[..., torch.optim.Optimizer], learning_rate: float) -> None:
+    """Try two steps on two members, and refuse what does not step each as if alone.
+
+    Raises
+    ------
+    ValueError
+        If it fails, or one member moves the other.
+    """
+    start, slopes = torch.tensor([[0.5, -1.0], [2.0, 3.0]]), torch.tensor([[1.0, -2.0], [30.0, 4.0]])
+
+    def stepped(some: slice) -> Tensor:
+        numbers = start[some].clone().requires_grad_()
+        made = optimizer([numbers], lr=learning_rate)
+        for _ in range(2):
+            made.zero_grad()
+            numbers.grad = slopes[some].clone()
+            made.step()
+        return numbers.detach()
+
+    with settled(seed=0), told(f"optimizer makes from parameters and lr={learning_rate!r} nothing that steps"):
+        before = torch.default_generator.get_state()
+        together, alone = stepped(slice(2)), torch.cat([stepped(slice(1)), stepped(slice(1, 2))])
+        random = not torch.equal(torch.default_generator.get_state(), before)
+    if not random and not alike(together, alone):
+        raise ValueError("optimizer moves a number by the gradient of others: it must act on every number alone.")
+
+
 def alike(first: Tensor, second: Tensor) -> bool:
     """Whether outputs (..., n, heads) are the same but for rounding; what is not finite is like itself."""
     if first.shape != second.shape:
@@ -134,18 +158,23 @@ def _elsewhere(weight: Tensor) -> Tensor:
     return 1.01 * weight.detach().nan_to_num(0.0, 1.0, -1.0) + ramp
 
 
+def _put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.data = value.clone()
+
+
 def _rows(output: Tensor) -> Tensor:
     return output.reshape(len(output), -1) if output.ndim else output.reshape(1, 1)
 
 
-def _twice(name: str, module: nn.Module, x: Tensor) -> tuple[Tensor, bool]:
-    """What a module gives, the same when called again from one state of the random stream, and whether it draws."""
+def _tried(name: str, module: nn.Module, x: Tensor) -> tuple[Tensor, bool]:
+    """What a module gives at all points at once, again and alone, and whether it draws random numbers."""
     before = _state(module)
     start = [(stream, stream.get_state()) for stream in streams(x.device)]
     first = _rows(output_of(name, module, x))
     draws = any(not torch.equal(stream.get_state(), state) for stream, state in start)
     after = _state(module)
-    changed = [key for key in before | after if key not in before or key not in after or after[key] != before[key]]
+    changed = [key for key in before | after if before.get(key) != after.get(key)]
     if changed:
         instead = "use nn.LayerNorm or nn.GroupNorm instead, or put that part into evaluation mode by eval()"
         what = f"{name} changes {', '.join(changed)} when it is called"
@@ -155,24 +184,24 @@ def _twice(name: str, module: nn.Module, x: Tensor) -> tuple[Tensor, bool]:
     if not alike(_rows(output_of(name, module, x)), first):
         wanted = "nothing may stay from call to call, and what is random must come from torch's own stream"
         raise ValueError(f"{name} gives other outputs when it is called again: {wanted}.")
+    if not draws and not alike(_alone(module, x), first):
+        what = f"{name} gives another output at a point where other points stand beside it"
+        raise ValueError(f"{what}, as batch normalisation does: use nn.LayerNorm or nn.GroupNorm instead.")
     return first, draws
+
+
+def _alone(module: nn.Module, x: Tensor) -> Tensor:
+    """What a module gives at the first point by itself, and at the others in another order."""
+    try:
+        return torch.cat([_rows(module(x[:1])), _rows(module(x[1:].flip(0))).flip(0)])
+    except Exception:  # batch normalisation fails on one point, with a sentence that does not say what to do
+        return torch.empty(0)
 
 
 def _state(module: nn.Module) -> dict[str, bytes]:
     """The bits of all that a module holds, by name."""
     named = (*module.named_parameters(), *module.named_buffers())
     return {name: tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes() for name, tensor in named}
-
-
-def _try_alone(name: str, module: nn.Module, x: Tensor, outputs: Tensor) -> None:
-    """Whether the points give the same in other company and order."""
-    try:
-        alone = torch.cat([_rows(module(x[:1])), _rows(module(x[1:].flip(0))).flip(0)])
-    except Exception:  # batch normalisation fails on one point, with a sentence that does not say what to do
-        alone = torch.empty(0)
-    if not alike(alone, outputs):
-        what = f"{name} gives another output at a point where other points stand beside it"
-        raise ValueError(f"{what}, as batch normalisation does: use nn.LayerNorm or nn.GroupNorm instead.")
 
 
 def _hint(module: Callable[[Tensor], Tensor], x: Tensor) -> str:

@@ -66,16 +66,18 @@ def initial_modules(network: Network, members: Count, seed: Seed = 0) -> list[nn
         If `network` fails, makes no torch module or one without parameters, or not each time a new one.
     """
     modules: list[nn.Module] = []
+    kinds: list[list[tuple]] = []
     for member in range(members):
         start = encoding.member_generator(seed, member, "weights").integers(2**63)
         with settled(seed=int(start), dtype=torch.float64):
             modules.append(_made(network))
-        held(modules[-1])  # what is wrong with it is said before it is rounded
+        tensors = held(modules[-1])
         for parameter in modules[-1].parameters():
             # Single precision: torch's draws differ in the last place between processors, and
             # both dtypes start from the same weights.
             parameter.data = parameter.data.float().double()
-        if (member and modules[-1] is modules[0]) or _shapes(modules[-1]) != _shapes(modules[0]):
+        kinds.append([(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in tensors])
+        if (member and modules[-1] is modules[0]) or kinds[-1] != kinds[0]:
             given = checks.shown(modules[-1])
             raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
     return modules
@@ -176,7 +178,3 @@ def _have_common_memory(tensors: Sequence[Tensor]) -> bool:
         if len(torch.cat(places).unique()) < sum(map(len, places)):
             return True
     return False
-
-
-def _shapes(module: nn.Module) -> list[tuple[torch.Size, torch.dtype, bool]]:
-    return [(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in held(module)]
