@@ -60,4 +60,5 @@ bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop:
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json
 
 clean: ## remove what was built, not the environment
-	rm -rf _build kbe/__pycache__
+	rm -rf _build
+	find kbe -name __pycache__ -prune -exec rm -rf {} +

@@ -13,100 +13,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
-import numbers
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import numpy as np
 import xarray as xr
 
-LARGEST = 2**53  # beyond it not every whole number is a float, and few files hold it
+from kbe import refusals
+from kbe.refusals import shown
+
 Function = TypeVar("Function", bound=Callable)
-
-
-def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
-    """Return `value` as an int within [low, high]; True and False are not integers here."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
-    if whole and low is not None and high is None and value > LARGEST:
-        high = LARGEST
-    if not whole or (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"{name} is {shown(value)}: it must be an integer{_between(low, high)}.")
-    return int(value)
-
-
-def number(
-    name: str,
-    value: Any,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    above: float | None = None,
-    below: float | None = None,
-) -> float:
-    """Return `value` as a finite float within [low, high], greater than `above` and less than `below`."""
-    if (
-        not is_finite_number(value)
-        or (low is not None and value < low)
-        or (high is not None and value > high)
-        or (above is not None and value <= above)
-        or (below is not None and value >= below)
-    ):
-        raise ValueError(f"{name} is {shown(value)}: it must be a finite number{_between(low, high, above, below)}.")
-    return float(value)
-
-
-def choice(name: str, value: Any, allowed: Collection[str]) -> str:
-    """Return `value` if it is one of the allowed names."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} is {shown(value)}: it must be one of {', '.join(map(repr, allowed))}.")
-    return value
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return `value` as a bool; 0 and 1 are allowed, as a stored attribute holds them."""
-    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Integral) and value in (0, 1)):
-        raise ValueError(f"{name} is {shown(value)}: it must be True or False.")
-    return bool(value)
-
-
-def array(
-    name: str, value: Any, ndim: int | tuple[int, ...] | None = None, *, finite: bool = True, empty: bool = False
-) -> np.ndarray:
-    """Return `value` as a float64 array of a wanted number of dimensions; no copy if it is one already."""
-    try:
-        result = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # the last from a torch tensor that requires a gradient
-        result = np.array(None)
-    if result.dtype.kind not in "biuf":
-        raise ValueError(f"{name} is {shown(value)}: it must be an array of real numbers.")
-    result = result.astype(np.float64, copy=False)
-    allowed = (ndim,) if isinstance(ndim, int) else ndim
-    if allowed is not None and result.ndim not in allowed:
-        wanted = " or ".join(map(str, allowed))
-        raise ValueError(f"{name} has shape {result.shape}: it must have {wanted} dimension{'s' * (wanted != '1')}.")
-    if not empty and result.size == 0:
-        raise ValueError(f"{name} has shape {result.shape}: it must have at least one element.")
-    if finite and not np.isfinite(result).all():
-        raise ValueError(f"{name} holds NaN or infinity: every element must be finite.")
-    return result
-
-
-def shown(value: Any) -> str:
-    """Whatever was given, for a message: one line of at most 80 characters."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def is_finite_number(value: Any) -> bool:
-    """Whether it is a real number, within the range of floats, and no bool."""
-    try:
-        return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
-    except OverflowError:  # a whole number or a fraction beyond the range of floats
-        return False
 
 
 @dataclass(frozen=True)
@@ -118,7 +37,7 @@ class Whole:
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> int:
         """Return the value as an int."""
-        return integer(name, value, self.low, self.high)
+        return refusals.integer(name, value, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -132,7 +51,7 @@ class Real:
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> float:
         """Return the value as a float."""
-        return number(name, value, self.low, self.high, above=self.above, below=self.below)
+        return refusals.number(name, value, self.low, self.high, above=self.above, below=self.below)
 
 
 @dataclass(frozen=True)
@@ -162,7 +81,7 @@ class Shaped:
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
         """Return the value as a float64 array; `sizes` collects what the names stand for in this call."""
-        result = array(name, value, finite=self.finite)
+        result = refusals.array(name, value, finite=self.finite)
         self._check_shape(name, result.shape, sizes)
         if self.low is not None and not (result[~np.isnan(result)] >= self.low).all():
             raise ValueError(f"{name} holds {np.nanmin(result):g}: every element must be at least {self.low:g}.")
@@ -247,7 +166,8 @@ def checked(function: Function) -> Function:
     """Hold a function's arguments to their annotated types, and hand them on as those types make them.
 
     Besides the types of this module, `int`, `float`, `bool`, `Literal`, a class and a union with None mean what
-    they say; other annotations are for the reader. Equal names of dimensions mean equal sizes within one call.
+    they say, and so does `Callable`; other annotations are for the reader. Equal names of dimensions mean equal sizes
+    within one call.
     """
     signature = inspect.signature(function)
 
@@ -286,19 +206,22 @@ def _rule(hint: Any) -> Callable | None:
     if origin is Annotated:
         return next(check for check in hint.__metadata__ if callable(check))
     if origin is Literal:
-        return lambda name, value, sizes: choice(name, value, arguments)
+        return lambda name, value, sizes: refusals.choice(name, value, arguments)
     if origin in (Union, types.UnionType):
         (rule, *others) = [_rule(one) for one in arguments if one is not type(None)]
         if others or rule is None:
             return None
         return lambda name, value, sizes: None if value is None else rule(name, value, sizes)
-    plain: Mapping[Any, Callable] = {int: Whole(), float: Real(), bool: lambda name, value, sizes: flag(name, value)}
-    if hint in plain:
-        return plain[hint]
+    if hint in PLAIN:
+        return PLAIN[hint]
     if origin is Callable or hint is Callable:
         return _function
     is_class = isinstance(hint, type) and origin is None and hint not in (Any, object)
     return functools.partial(_instance, hint) if is_class else None
+
+
+def _flag(name: str, value: Any, sizes: dict[str, Any]) -> bool:
+    return refusals.flag(name, value)
 
 
 def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:
@@ -313,26 +236,4 @@ def _instance(kind: type, name: str, value: Any, sizes: dict[str, Any]) -> Any:
     return value
 
 
-def _between(low: float | None, high: float | None, above: float | None = None, below: float | None = None) -> str:
-    if low is not None and high is not None:
-        return f" from {low} to {high}"
-    least = f" of at least {low}" if low is not None else f" greater than {above}" if above is not None else ""
-    most = f"at most {high}" if high is not None else f"less than {below}" if below is not None else ""
-    if not most:
-        return least
-    return f"{least} and {most}" if least else f" of {most}" if high is not None else f" {most}"
-
-
-def same_shape(**arrays: np.ndarray) -> None:
-    """Refuse arrays whose shapes differ."""
-    if len({a.shape for a in arrays.values()}) > 1:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
-        raise ValueError(f"The shapes are {shapes}: they must be the same.")
-
-
-def symmetric(name: str, value: Any, size: int | None = None) -> np.ndarray:
-    """Return `value` as a float64 stack of symmetric matrices."""
-    result = Shaped("... n n", symmetric=True)(name, value, {})
-    if size is not None and result.shape[-1] != size:
-        raise ValueError(f"{name} has shape {result.shape}: it must have {size} rows and columns, one a point.")
-    return result
+PLAIN: Mapping[Any, Callable] = {int: Whole(), float: Real(), bool: _flag}

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from kbe import checks
+from kbe import refusals
 
 
 def gaussian_nll(output: Tensor, target: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def student_t_nll(output: Tensor, target: Tensor, degrees: float = 3.0) -> Tenso
         nu, greater than 0; by default the least whole number for which the variance is finite.
     """
     mean, scale = _heads(output, target, 2)
-    half = checks.number("degrees", degrees, above=0) / 2
+    half = refusals.number("degrees", degrees, above=0) / 2
     constant = 0.5 * math.log(2 * half * math.pi) + math.lgamma(half) - math.lgamma(half + 0.5)
     return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
 
@@ -84,7 +84,7 @@ def student_t_learned_nll(output: Tensor, target: Tensor, least: float = 2.0) ->
         nu_0, greater than 0; with the default and a sigmoid head the variance is finite.
     """
     mean, scale, share = _heads(output, target, 3)
-    half = checks.number("least", least, above=0) / (2 * share)
+    half = refusals.number("least", least, above=0) / (2 * share)
     constant = 0.5 * (2 * math.pi * half).log() + half.lgamma() - (half + 0.5).lgamma()
     return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
 
@@ -102,7 +102,7 @@ def beta_nll(output: Tensor, target: Tensor, beta: float = 0.5) -> Tensor:
         From 0, no weight, to 1, where the slope in the mean is the squared error's; the authors suggest 0.5.
     """
     unweighted = gaussian_nll(output, target)
-    return output[..., 1].detach() ** (2 * checks.number("beta", beta, 0, 1)) * unweighted
+    return output[..., 1].detach() ** (2 * refusals.number("beta", beta, 0, 1)) * unweighted
 
 
 def faithful_nll(output: Tensor, target: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def clamped_gaussian_nll(output: Tensor, target: Tensor, floor: float = 1e-6) ->
         the variance.
     """
     mean, deviation = _heads(output, target, 2)
-    least, variance = checks.number("floor", floor, above=0), deviation**2
+    least, variance = refusals.number("floor", floor, above=0), deviation**2
     variance = torch.where(variance < least, variance - variance.detach() + least, variance)
     return 0.5 * (variance.log() + (target - mean) ** 2 / variance + math.log(2 * math.pi))
 
@@ -151,7 +151,7 @@ def conjugate_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance:
         v, the prior's variance, greater than 0; by default that of a fair coin.
     """
     likelihood = gaussian_nll(output, target)
-    count, guess = checks.number("weight", weight, 0), checks.number("variance", variance, above=0)
+    count, guess = refusals.number("weight", weight, 0), refusals.number("variance", variance, above=0)
     deviation = output[..., 1]
     return likelihood + count * (deviation.log() + 0.5 * guess / deviation**2)
 
@@ -171,7 +171,7 @@ def marginal_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: 
         v, the prior's variance, greater than 0: the square of the scale.
     """
     (mean,) = _heads(output, target, 1)
-    degrees, guess = checks.number("weight", weight, above=0), checks.number("variance", variance, above=0)
+    degrees, guess = refusals.number("weight", weight, above=0), refusals.number("variance", variance, above=0)
     scale = torch.full_like(mean, math.sqrt(guess))
     return student_t_nll(torch.stack([mean, scale], -1), target, degrees)
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from kbe import checks
+from kbe import refusals
 from kbe.checks import Count, NonNegative, Real, checked
+from kbe.refusals import shown
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
@@ -28,12 +29,12 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def _heads(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(value, (tuple, list)) or not value:
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be a tuple with the activation of each head.")
-    return tuple(checks.choice("head activation", head, HEADS) for head in value)
+        raise ValueError(f"{name} is {shown(value)}: it must be a tuple with the activation of each head.")
+    return tuple(refusals.choice("head activation", head, HEADS) for head in value)
 
 
-Activation = Annotated[str, lambda name, value, sizes: checks.choice(name, value, ACTIVATIONS)]
-Head = Annotated[str, lambda name, value, sizes: checks.choice(name, value, HEADS)]
+Activation = Annotated[str, lambda name, value, sizes: refusals.choice(name, value, ACTIVATIONS)]
+Head = Annotated[str, lambda name, value, sizes: refusals.choice(name, value, HEADS)]
 Heads = Annotated[tuple[str, ...], _heads]
 Padding = Literal["zeros", "circular", "valid"]
 Masked = Annotated[float, Real(0, 0.99)]  # with all masked there would be nothing to train
@@ -112,7 +113,7 @@ class BitNetwork(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(channels * positions, 1) for _ in heads)
 
     def features(self, x: Tensor) -> Tensor:
-        """The shared function f of Eq. (6) and (7): the last hidden layer, flattened.
+        """The shared function f of equations 6 and 7: the last hidden layer, flattened.
 
         Parameters
         ----------
@@ -130,7 +131,7 @@ class BitNetwork(nn.Module):
             If it is another tensor, or none.
         """
         if not isinstance(x, Tensor) or not x.is_floating_point() or not x.numel() or x.shape[-1:] != (self.bits,):
-            given = f"of shape {tuple(x.shape)} and {x.dtype}" if isinstance(x, Tensor) else checks.shown(x)
+            given = f"of shape {tuple(x.shape)} and {x.dtype}" if isinstance(x, Tensor) else shown(x)
             raise ValueError(
                 f"x is {given}: it must hold real numbers, and its last dimension must be the {self.bits} bits."
             )
@@ -175,7 +176,7 @@ class BitNetwork(nn.Module):
 
 
 class AverageNetwork(BitNetwork):
-    """The average network: one head, the mean mu of Eq. (6).
+    """The average network: one head, the mean mu of equation 6.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ class AverageNetwork(BitNetwork):
 
 
 class VarianceNetwork(BitNetwork):
-    """The variance network: two heads, the mean mu and the standard deviation sigma of Eq. (6) and (7).
+    """The variance network: two heads, the mean mu and the standard deviation sigma of equations 6 and 7.
 
     Parameters
     ----------

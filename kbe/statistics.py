@@ -42,11 +42,11 @@ def bootstrap(
     -------
     xarray.Dataset
         `estimate`, `low` and `high`, in the statistic's shape. The interval is NaN where a resample
-        gives NaN: then the run is too short or too small to tell.
+        gives NaN: then the run is too short or too small to tell. An infinite end is an onset that has not come.
     """
     values = np.atleast_1d(samples)
     spread = np.array([statistic(values[draw]) for draw in draws(len(values), resamples, seed)], dtype=float)
-    low, high = np.quantile(spread, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    low, high = _quantiles(spread, [0.5 - confidence / 2, 0.5 + confidence / 2])
     dims = [f"axis_{k}" for k in range(spread.ndim - 1)]
     estimate = np.asarray(statistic(values), dtype=float)
     return xr.Dataset({"estimate": (dims, estimate), "low": (dims, low), "high": (dims, high)})
@@ -85,12 +85,13 @@ def median_onset(onset: Samples, axis: int | None = 0) -> np.ndarray:
 def median_interval(onset: Onsets, confidence: Confidence = 0.95) -> xr.Dataset:
     """The median onset and an interval for it from the order of the members alone.
 
-    How many of the members lie below the true median is a fair coin tossed once for each.
+    How many of the members lie below the true median is binomial: one toss of a fair coin for each.
 
     Returns
     -------
     xarray.Dataset
-        `median`, `low` and `high` over the other dimensions; infinite where too few have had their onset.
+        `median`, `low` and `high` over the other dimensions; infinite where too few have had their onset. With fewer
+        than six members the ends are the first and the last of them, and hold the median less often than wanted.
     """
     members, ordered = onset.sizes["member"], onset.transpose(..., "member").drop_vars("member", errors="ignore")
     ranked = ordered.copy(data=np.sort(ordered.values, -1))
@@ -140,3 +141,11 @@ def _correlation(left: np.ndarray, right: np.ndarray, flat: float) -> np.ndarray
     """Pearson's, of deviations from a mean along the last axis; `flat` where one of the two does not vary."""
     size = np.sqrt(np.vecdot(left, left) * np.vecdot(right, right))
     return np.divide(np.vecdot(left, right), size, out=np.full_like(size, flat), where=size > 1e-9 * left.shape[-1])
+
+
+def _quantiles(values: np.ndarray, shares: list[float]) -> np.ndarray:
+    """Quantiles over the first axis; between two infinite values an infinite one, where interpolation gives NaN."""
+    with np.errstate(invalid="ignore"):
+        between = np.quantile(values, shares, axis=0)
+    below, above = (np.quantile(values, shares, axis=0, method=side) for side in ("lower", "higher"))
+    return np.where(below == above, below, between)

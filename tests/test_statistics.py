@@ -36,6 +36,12 @@ def test_the_ends_of_wilsons_interval_are_the_shares_at_that_distance(count, mem
     assert wider[1] - wider[0] > high - low
 
 
+def test_an_interval_ends_at_infinity_where_enough_members_have_no_onset():
+    found = statistics.bootstrap([1, 2, 3, 4, 5, *[np.inf] * 5], statistics.median_onset)
+    assert float(found.estimate) == 5 and float(found.low) < 5 and float(found.high) == np.inf
+    assert np.isnan(statistics.bootstrap([1.0, np.nan], np.mean).high)
+
+
 @FEW
 @given(st.lists(st.one_of(st.integers(1, 50), st.just(np.inf)), min_size=1, max_size=30))
 def test_the_median_onset_is_the_first_epoch_by_which_half_have_theirs(values):

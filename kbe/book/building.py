@@ -12,43 +12,44 @@ import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 from filelock import FileLock, Timeout
 
 from kbe.book import contents, files, sources
 from kbe.book.executions import Execution
 from kbe.book.staging import stage
+from kbe.checks import Whole, checked
 
-BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
-PAGES = (".md", ".ipynb")
-LOOPBACK = "127.0.0.1"
+_BUILDERS = {"html": ["-W", "--keep-going"], "pdflatex": ["--builder", "pdflatex"]}
+_PAGES = (".md", ".ipynb")
+_LOOPBACK = "127.0.0.1"
 # Lines on which other pages depend: titles, labels, names and captions of figures.
 _SHARED = ("#", "(", ":label:", ":name:", "name:", "caption:", "```{figure}")
 
 
-def build(root: str | Path, executions: Sequence[Execution], output: str | Path = ".", builder: str = "html") -> Path:
-    """Build the book from kept executions, without running anything.
+@checked
+def build(
+    root: str | Path,
+    executions: Sequence[Execution],
+    output: str | Path = ".",
+    builder: Literal["html", "pdflatex"] = "html",
+) -> Path:
+    """Build the book from kept executions, without running anything; returned is the first page, or the PDF.
 
     Parameters
     ----------
-    root : str or Path
+    root
         The folder that holds `_toc.yml`.
-    executions : sequence of Execution
+    executions
         All pages that run code.
-    output : str or Path
+    output
         The folder in which `_build` appears.
-    builder : {"html", "pdflatex"}
-        What is made.
-
-    Returns
-    -------
-    Path
-        The first page, or the PDF.
+    builder
+        What is made: pages or a PDF.
 
     Raises
     ------
-    ValueError
-        If a page has not been executed.
     RuntimeError
         If the pages have a fault that Sphinx warns of.
     """
@@ -63,22 +64,16 @@ def build(root: str | Path, executions: Sequence[Execution], output: str | Path 
         stamp.unlink(missing_ok=True)
         program = str(Path(sys.executable).with_name("jupyter-book"))
         command = [program, "build", str(staged), "--path-output", str(output), "--quiet"]
-        command += [*BUILDERS[builder], *(["--all"] if afresh else [])]
+        command += [*_BUILDERS[builder], *(["--all"] if afresh else [])]
         if subprocess.run(command, check=False, preexec_fn=_end_with_parent()).returncode:
             raise RuntimeError("The pages could not be built: what Sphinx says of them stands above.")
         files.write(shared, stamp)
     return made / ("html/index.html" if builder == "html" else "latex/book.pdf")
 
 
-def serve(root: str | Path = ".", port: int = 8000) -> None:
+@checked
+def serve(root: str | Path = ".", port: Annotated[int, Whole(1024, 65535)] = 8000) -> None:
     """Build the book, show it on this machine alone, and build it again whenever a source is saved.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder that holds `_toc.yml`.
-    port : int
-        Where the server listens.
 
     Raises
     ------
@@ -90,7 +85,7 @@ def serve(root: str | Path = ".", port: int = 8000) -> None:
     root = Path(root)
     contents.pages(root)
     try:
-        socket.create_server((LOOPBACK, port)).close()
+        socket.create_server((_LOOPBACK, port)).close()
     except OSError as error:
         raise ValueError(f"port is {port}: it must be free on this machine ({error.strerror}).") from error
     threading.Thread(target=_follow, args=(root,), daemon=True).start()
@@ -99,17 +94,14 @@ def serve(root: str | Path = ".", port: int = 8000) -> None:
         time.sleep(0.5)
     server = Server()
     server.watch(str(root / "_build" / ".html"))
-    webbrowser.open(f"http://{LOOPBACK}:{port}")
-    server.serve(port=port, host=LOOPBACK, root=str(pages))
+    webbrowser.open(f"http://{_LOOPBACK}:{port}")
+    server.serve(port=port, host=_LOOPBACK, root=str(pages))
 
 
 def _end_with_parent() -> Callable[[], None] | None:
     """What a new process has to call so that it ends when its parent is gone, however that happens.
 
-    Returns
-    -------
-    callable or None
-        None where the system is not Linux: there a killed command leaves the builder running to its end.
+    None where the system is not Linux: there a killed command leaves the builder running to its end.
     """
     if sys.platform != "linux":
         return None
@@ -135,7 +127,7 @@ def _times(root: Path) -> dict[Path, int]:
 
 def _shared(staged: Path) -> str:
     """A digest of all that more than one page depends on."""
-    files_of_all = sorted(path for path in (staged / "book").rglob("*") if path.is_file() and path.suffix not in PAGES)
+    files_of_all = sorted(path for path in (staged / "book").rglob("*") if path.is_file() and path.suffix not in _PAGES)
     whole = [staged / "_config.yml", staged / "_toc.yml", *files_of_all]
     parts = [sources.digest(str(path) + path.read_bytes().hex()) for path in whole]
     for page in sorted((staged / "book").glob("*.md")):

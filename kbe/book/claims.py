@@ -8,20 +8,48 @@ alone: the whole interval on the right side of the criterion, on the wrong side,
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kbe import checks
+from kbe import refusals
+from kbe.checks import Confidence, Count, Natural, Seed, Whole, checked
+from kbe.refusals import shown
 from kbe.statistics import bootstrap, share_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
-LONGEST_NAME = 40
+_LONGEST_NAME = 40
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+){0,2}")
+
+
+def _name(name: str, value: Any, sizes: dict[str, Any]) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME or not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{name} is {shown(value)}: it must be one to three words of lower-case letters and digits, "
+            f"joined by hyphens, with at most {_LONGEST_NAME} characters."
+        )
+    return value
+
+
+def _words(name: str, value: Any, sizes: dict[str, Any]) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} is {shown(value)}: it must be a sentence or a place in words.")
+    return value
+
+
+def _bound(name: str, value: Any, sizes: dict[str, Any]) -> float:
+    """A finite number; a whole one stays whole, so that what is stored of `above=0` is 0 and not 0.0."""
+    bound = refusals.number(name, value)
+    return int(value) if isinstance(value, numbers.Integral) else bound
+
+
+_Words = Annotated[str, _words]
+_Bound = Annotated[float, _bound]
 
 
 @dataclass(frozen=True)
@@ -30,64 +58,47 @@ class Claim:
 
     Parameters
     ----------
-    name : str
+    name
         What it is called, alone in its chapter: one to three lower-case words joined by hyphens.
-    statement : str
+    statement
         What is claimed, in one sentence.
-    place : str
+    place
         Where it stands: a section or figure of the paper, or a chapter.
-    measure : str
+    measure
         What is measured to decide it, in words.
-    above, below : float or None
+    above, below
         It holds where the measure is greater than `above` and less than `below`; at least one is needed.
-    members : int
+    members
         The least number of independent members that can decide it.
-    source : {"paper", "book"}
+    source
         Who claims it.
-    digits : int or None
+    digits
         Significant digits of the estimate that regression compares; None compares the verdict alone.
-    timing : bool
+    timing
         Whether a time is measured, so that the estimate is another one on every machine.
 
     Raises
     ------
     ValueError
-        If the criterion is missing or empty, or another argument is out of range.
+        If there is no criterion, or nothing can meet it.
     """
 
-    name: str
-    statement: str
-    place: str
-    measure: str
-    above: float | None = None
-    below: float | None = None
-    members: int = 50
-    source: str = "paper"
-    digits: int | None = None
+    name: Annotated[str, _name]
+    statement: _Words
+    place: _Words
+    measure: _Words
+    above: _Bound | None = None
+    below: _Bound | None = None
+    members: Count = 50
+    source: Literal["paper", "book"] = "paper"
+    digits: Annotated[int, Whole(1, 15)] | None = None
     timing: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or len(self.name) > LONGEST_NAME or not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"name is {checks.shown(self.name)}: it must be one to three words of lower-case letters and digits, "
-                f"joined by hyphens, with at most {LONGEST_NAME} characters."
-            )
-        for name in ("statement", "place", "measure"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
-                given = checks.shown(getattr(self, name))
-                raise ValueError(f"{name} is {given}: it must be a sentence or a place in words.")
-        bounds = {name: getattr(self, name) for name in ("above", "below") if getattr(self, name) is not None}
-        if not bounds:
+        if self.above is None and self.below is None:
             raise ValueError("above and below are both None: a claim needs a criterion.")
-        for name, bound in bounds.items():
-            checks.number(name, bound)
-        if len(bounds) == 2 and bounds["above"] >= bounds["below"]:
+        if self.above is not None and self.below is not None and self.above >= self.below:
             raise ValueError(f"above is {self.above} and below {self.below}: above must be the smaller.")
-        checks.integer("members", self.members, 1)
-        checks.choice("source", self.source, ("paper", "book"))
-        if self.digits is not None:
-            checks.integer("digits", self.digits, 1, 15)
-        checks.flag("timing", self.timing)
 
     @property
     def criterion(self) -> str:
@@ -95,70 +106,55 @@ class Claim:
         parts = [("above", self.above), ("below", self.below)]
         return " and ".join(f"{name} {bound:g}" for name, bound in parts if bound is not None)
 
+    @checked
     def judge(
         self,
-        samples: np.ndarray,
+        samples: ArrayLike,
         statistic: Callable[[np.ndarray], Any] = np.median,
         *,
-        seed: int = 0,
-        resamples: int = 2000,
-        confidence: float = 0.95,
+        seed: Seed = 0,
+        resamples: Count = 2000,
+        confidence: Confidence = 0.95,
     ) -> Judged:
         """Measure over members: the statistic, and its percentile bootstrap interval.
 
         Parameters
         ----------
-        samples : array, shape (members, ...)
+        samples
             One value, or one row of values, a member. A member with a value that is not finite is
             left out, and counted.
-        statistic : callable
+        statistic
             Takes the members' samples and returns one number.
-        seed : int
+        seed
             Start of the resampling.
-        resamples : int
+        resamples
             How many times the members are drawn again, with replacement.
-        confidence : float
-            The interval's coverage, between 0 and 1.
-
-        Returns
-        -------
-        Judged
-            The claim with its measurement.
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of range.
+        confidence
+            The interval's coverage.
         """
-        samples = np.atleast_1d(checks.array("samples", samples, finite=False, empty=True))
-        if not callable(statistic):
-            raise ValueError(f"statistic is {checks.shown(statistic)}: it must be a function of the samples.")
-        finite = np.isfinite(samples).all(tuple(range(1, samples.ndim)))
-        kept = samples[finite]
+        rows = np.atleast_1d(refusals.array("samples", samples, finite=False, empty=True))
+        kept = rows[np.isfinite(rows).all(tuple(range(1, rows.ndim)))]
+        left_out = len(rows) - len(kept)
         if len(kept) < 2:  # nothing to draw from: one member has no interval
-            return self.judge_value(math.nan, (math.nan, math.nan), len(kept), left_out=len(samples) - len(kept))
+            return self.judge_value(math.nan, (math.nan, math.nan), len(kept), left_out=left_out)
         found = bootstrap(kept, statistic, resamples=resamples, confidence=confidence, seed=seed)
-        return self.judge_value(found.estimate, (found.low, found.high), len(kept), left_out=len(samples) - len(kept))
+        return self.judge_value(found.estimate, (found.low, found.high), len(kept), left_out=left_out)
 
-    def judge_share(self, members: ArrayLike, confidence: float = 0.95) -> Judged:
+    @checked
+    def judge_share(self, members: ArrayLike, confidence: Confidence = 0.95) -> Judged:
         """Measure the share of members of which something is true, with Wilson's interval.
 
         Parameters
         ----------
-        members : array of bool, shape (members,)
-            Whether it is true of each; of none, nothing is decided.
-        confidence : float
-            The interval's coverage, between 0 and 1.
-
-        Returns
-        -------
-        Judged
-            The claim with its measurement.
+        members
+            Whether it is true of each, one bool a member; of none, nothing is decided.
+        confidence
+            The interval's coverage.
 
         Raises
         ------
         ValueError
-            If an argument is not as described.
+            If the members are no bools.
         """
         true = np.asarray(members)
         if true.dtype != bool or true.ndim != 1:
@@ -167,56 +163,46 @@ class Claim:
             return self.judge_value(math.nan, (math.nan, math.nan), 0)
         return self.judge_value(true.mean(), share_interval(int(true.sum()), true.size, confidence), true.size)
 
-    def judge_value(self, estimate: float, interval: Sequence[float], members: int = 1, *, left_out: int = 0) -> Judged:
+    @checked
+    def judge_value(
+        self, estimate: Any, interval: Sequence[float], members: Natural = 1, *, left_out: Natural = 0
+    ) -> Judged:
         """Take a measurement that brings its own interval, such as the slope of a regression.
 
         Parameters
         ----------
-        estimate : float
-            The measured value.
-        interval : (float, float)
+        estimate
+            The measured value; a number, or what NumPy makes one.
+        interval
             Its lower and upper end.
-        members : int
+        members
             The number of members that it rests on.
-        left_out : int
+        left_out
             The number of members that gave no finite value.
-
-        Returns
-        -------
-        Judged
-            The claim with its measurement.
 
         Raises
         ------
         ValueError
-            If the interval is not a pair in order or a number of members is negative.
+            If the estimate is no number or the interval no pair in order.
         """
         try:
             value, ends = float(estimate), [float(end) for end in interval]
         except (TypeError, ValueError) as error:
-            given = f"{checks.shown(estimate)} and interval {checks.shown(interval)}"
+            given = f"{shown(estimate)} and interval {shown(interval)}"
             raise ValueError(f"estimate is {given}: they must be a number and two numbers.") from error
         if len(ends) != 2 or ends[0] > ends[1]:
-            raise ValueError(f"interval is {checks.shown(interval)}: it must be two numbers, the lower one first.")
-        checks.integer("members", members, 0)
-        checks.integer("left_out", left_out, 0)
-        return Judged(self, value, ends[0], ends[1], int(members), int(left_out))
+            raise ValueError(f"interval is {shown(interval)}: it must be two numbers, the lower one first.")
+        return Judged(self, value, ends[0], ends[1], members, left_out)
+
+
+Claim.__init__ = checked(Claim.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its measurement; made by `Claim.judge` and `Claim.judge_value`.
+    """A claim with its measurement, an estimate and its interval; made by `Claim.judge` and its like.
 
-    Parameters
-    ----------
-    claim : Claim
-        The claim.
-    estimate, low, high : float
-        The measured value and its interval.
-    members : int
-        The number of members that it rests on.
-    left_out : int
-        The number of members without a finite value.
+    It rests on a number of `members`; those without a finite value, `left_out`, are not among them.
     """
 
     claim: Claim
@@ -238,13 +224,7 @@ class Judged:
         return FAILS if self.high <= above or self.low >= below else UNDECIDED
 
     def line(self) -> str:
-        """What regression compares: the verdict and, where it is clear and wanted, a coarse figure.
-
-        Returns
-        -------
-        str
-            One line.
-        """
+        """What regression compares: the verdict and, where it is clear and wanted, a coarse figure."""
         digits = self.claim.digits
         line = f"{self.verdict}: {self.claim.statement}"
         if digits is None or self.verdict == UNDECIDED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kbe.book import parameters
@@ -13,7 +13,7 @@ from kbe.book import parameters
 if TYPE_CHECKING:
     from kbe.book.executions import Execution
 
-SMALL = {"members": 8, "epochs": 100}  # for a draft
+_SMALL = {"members": 8, "epochs": 100}  # for a draft
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,12 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None
-        The words after `python -m kbe`; None takes those of the process.
+    """Run one command, given as the words after `python -m kbe`; None takes those of the process.
 
     Returns
     -------
@@ -110,44 +105,38 @@ def _sweep(given: argparse.Namespace) -> None:
 
 
 def _execute(given: argparse.Namespace) -> None:
-    from kbe.book import executions
-
-    planned = executions.plan()
-    _executed(executions.named(planned, given.pages))
+    _executed(given.pages)
 
 
 def _build(given: argparse.Namespace) -> None:
-    from kbe.book import building, executions
+    from kbe.book import building
 
-    planned = _executed(executions.plan())
-    print(building.build(".", planned, builder="pdflatex" if given.pdf else "html"))
+    print(building.build(".", _executed(), builder="pdflatex" if given.pdf else "html"))
 
 
 def _serve(given: argparse.Namespace) -> None:
-    from kbe import checks
     from kbe.book import building
 
-    building.serve(".", checks.integer("port", given.port, 1024, 65535))
+    building.serve(".", given.port)
 
 
 def _notebooks(given: argparse.Namespace) -> None:
-    from kbe.book import executions, storing
+    from kbe.book import storing
 
-    planned = executions.plan()
-    chosen = _executed(executions.named(planned, given.pages))
-    storing.store(chosen, given.accept)
+    storing.store_outputs(_executed(given.pages), given.accept)
 
 
 def _draft(given: argparse.Namespace) -> None:
-    from kbe.book import building, executions
+    from kbe.book import building
 
-    planned = _executed(executions.plan(given=SMALL))
-    print(building.build(".", planned, output="_build/draft"))
+    print(building.build(".", _executed(given=_SMALL), output="_build/draft"))
 
 
-def _executed(wanted: Sequence[Execution]) -> Sequence[Execution]:
-    from kbe.book import executing
+def _executed(pages: Sequence[str] = (), given: Mapping[str, Any] | None = None) -> Sequence[Execution]:
+    """The executions of the pages that are named, or of all, made where they are missing."""
+    from kbe.book import executing, executions
 
+    wanted = executions.named(executions.plan(given=given), pages)
     failures = executing.execute(wanted)
     if failures:
         raise RuntimeError(f"{len(failures)} of {len(wanted)} pages failed: {', '.join(failures)}.")

@@ -19,17 +19,7 @@ from kbe.book.parameters import INJECTED, TAG
 
 
 def pages(root: str | Path = ".") -> list[Path]:
-    """The text of every page that runs code, in the order of the table of contents.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder that holds `_toc.yml`.
-
-    Returns
-    -------
-    list of Path
-        The `.md` files.
+    """The `.md` of every page that runs code, in the order of the table of contents, `_toc.yml` in the root.
 
     Raises
     ------
@@ -55,59 +45,23 @@ def _files(part: Any) -> Iterator[str]:
 
 
 def chapters(root: str | Path = ".") -> list[Path]:
-    """The pages that measure something: those with a cell of parameters.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder that holds `_toc.yml`.
-
-    Returns
-    -------
-    list of Path
-        The `.md` files, in the order of the table of contents.
-    """
+    """The pages that measure something: those with a cell of parameters."""
     return [page for page in pages(root) if re.search(r"^:?tags: *\[.*\bparameters\b", text(page), re.M)]
 
 
 def text(page: str | Path) -> str:
-    """A page as it is edited.
-
-    Parameters
-    ----------
-    page : str or Path
-        Its `.md`.
-
-    Returns
-    -------
-    str
-        Its text.
-
-    Raises
-    ------
-    ValueError
-        If it is not in UTF-8.
-    """
+    """A page as it is edited, its `.md`, which must be in UTF-8."""
     try:
         return Path(page).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{page} cannot be read: it must be text in UTF-8.") from error
 
 
-def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
+def make_notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> nbformat.NotebookNode:
     """The notebook that a page's text makes, without outputs.
 
-    Parameters
-    ----------
-    page : str or Path
-        The page's `.md`.
-    parameters : mapping or None
-        Values that differ from the page's own, by name; they get a cell of their own, as papermill gives them.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        The notebook; its cells are numbered, so that the same text makes the same file.
+    Its cells are numbered, so that the same text makes the same file. Parameters that differ from the page's own get
+    a cell of their own, as papermill gives them.
     """
     made = jupytext.reads(text(page), fmt="md:myst")
     if parameters:
@@ -120,16 +74,12 @@ def notebook(page: str | Path, parameters: Mapping[str, Any] | None = None) -> n
 
 
 def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """The cells that run.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        A notebook.
-
-    Returns
-    -------
-    list of nbformat.NotebookNode
-        Its code cells, in order.
-    """
+    """The cells of a notebook that run, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def without_progress(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The same notebook, without what its cells wrote to stderr: progress bars."""
+    for cell in code(notebook):
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return notebook

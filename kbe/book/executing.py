@@ -16,7 +16,7 @@ from typing import TextIO
 from kbe.book.executions import Execution
 from kbe.book.processes import Run, clear, run_page
 
-NAMED_CHANGES = 3  # of what has changed for a page
+_NAMED_CHANGES = 3  # of what has changed for a page
 
 
 def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO = sys.stderr) -> dict[str, str]:
@@ -24,11 +24,11 @@ def execute(wanted: Sequence[Execution], workers: int | None = None, out: TextIO
 
     Parameters
     ----------
-    wanted : sequence of Execution
+    wanted
         As planned.
-    workers : int or None
+    workers
         How many run at the same time; None takes the number of cores.
-    out : file
+    out
         Where progress and failures are told.
 
     Returns
@@ -141,8 +141,8 @@ def _cores() -> int:
 def _reason(one: Execution) -> str:
     """A page's name and, where it has been executed before, what of its inputs has changed."""
     changes = one.changes()
-    more = f" and {len(changes) - NAMED_CHANGES} more" if len(changes) > NAMED_CHANGES else ""
-    return one.name + (f" ({', '.join(changes[:NAMED_CHANGES])}{more})" if changes else "")
+    more = f" and {len(changes) - _NAMED_CHANGES} more" if len(changes) > _NAMED_CHANGES else ""
+    return one.name + (f" ({', '.join(changes[:_NAMED_CHANGES])}{more})" if changes else "")
 
 
 def _state(run: Run) -> str:

@@ -26,14 +26,14 @@ from kbe.book import contents, index, sources
 from kbe.book.parameters import TAG, declared_in
 
 FOLDER = Path("_build") / "executions"
-EXECUTES = ("ipykernel", "IPython", "matplotlib_inline")  # what runs a cell and shows its result
+_EXECUTES = ("ipykernel", "IPython", "matplotlib_inline")  # what runs a cell and shows its result
 # Variables that begin like this choose threads, instructions or algorithms.
-ARITHMETIC = ("ATEN_", "BLIS_", "CUBLAS_", "CUDA_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "GOTO_", "KMP_", "LD_PRELOAD",
+_ARITHMETIC = ("ATEN_", "BLIS_", "CUBLAS_", "CUDA_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "GOTO_", "KMP_", "LD_PRELOAD",
               "MKL_", "NPY_", "NUMBA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTORCH_",
               "TORCH_")  # fmt: skip
 # They only say where files lie, or what is told.
-HARMLESS = ("KMP_WARNINGS", "NUMBA_CACHE_DIR", "NUMBA_DEBUG_CACHE", "OMP_DISPLAY_ENV", "TORCH_HOME")
-RUNS_OTHERWISE = {"nbval-skip", "nbval-raises-exception", "raises-exception"}  # tags
+_HARMLESS = ("KMP_WARNINGS", "NUMBA_CACHE_DIR", "NUMBA_DEBUG_CACHE", "OMP_DISPLAY_ENV", "TORCH_HOME")
+_RUNS_OTHERWISE = {"nbval-skip", "nbval-raises-exception", "raises-exception"}  # tags
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class Execution:
 
     Parameters
     ----------
-    root : Path
+    root
         The folder that holds `_toc.yml`.
-    page : Path
+    page
         The page's `.md`.
-    notebook : nbformat.NotebookNode
+    notebook
         What runs, without outputs.
-    inputs : dict
+    inputs
         A digest or a version of each thing that it reads, by name.
-    planned : int
+    planned
         When that was so, in nanoseconds.
-    needs : tuple of Execution
+    needs
         The pages that it reads the results of.
     """
 
@@ -79,22 +79,13 @@ class Execution:
         return self.root / FOLDER / f"{self.name}-{self.key}.ipynb"
 
     def is_kept(self) -> bool:
-        """Whether it has been made.
-
-        Returns
-        -------
-        bool
-            True if its notebook is there, and whole.
-        """
+        """Whether it has been made: its notebook is there, and whole."""
         return "finished" in _told(self.path)
 
     def executed(self) -> nbformat.NotebookNode:
-        """The page as its text is now, with the outputs of its execution.
+        """The page as its text is now, with the outputs of its execution, in a new notebook.
 
-        Returns
-        -------
-        nbformat.NotebookNode
-            A new notebook; `metadata.kbe` says when it ran and how many seconds it took.
+        Its `metadata.kbe` says when it ran and how many seconds it took.
 
         Raises
         ------
@@ -112,46 +103,25 @@ class Execution:
         return made
 
     def lock(self) -> FileLock:
-        """What whoever executes the page holds, so that nobody else does so at the same time.
-
-        Returns
-        -------
-        FileLock
-            Free again when its holder ends, however that happens.
-        """
+        """What whoever executes the page holds, so that nobody else does; free when its holder ends, in any way."""
         (self.root / FOLDER).mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / FOLDER / f"{self.name}.lock")
 
     def kept_before(self) -> list[Path]:
-        """All executions of the page that are kept, whatever their key.
-
-        Returns
-        -------
-        list of Path
-            The newest first.
-        """
+        """All executions of the page that are kept, whatever their key, the newest first."""
         runs = (self.root / FOLDER).glob(f"{self.name}-{'[0-9a-f]' * 16}.ipynb")
         return sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True)
 
     def seconds(self) -> float:
         """How long the page is likely to take: as long as the last time, here or where its outputs were stored.
 
-        Returns
-        -------
-        float
-            Seconds; 30 if nobody knows.
+        It is 30 if nobody knows.
         """
         runs = [*self.kept_before(), self.page.with_suffix(".ipynb")]
         return next((float(told["seconds"]) for told in map(_told, runs) if "seconds" in told), 30.0)
 
     def changed_since(self) -> list[str]:
-        """The sources that were written since the execution was planned, whatever stands in them now.
-
-        Returns
-        -------
-        list of str
-            Names of inputs.
-        """
+        """The inputs whose sources were written since the execution was planned, whatever stands in them now."""
         read = sources.Sources(self.root)
         files = {name: read.file(name) for name in self.inputs if name.partition(".")[0] == sources.PACKAGE}
         written = [name for name, file in files.items() if file is None or file.stat().st_mtime_ns >= self.planned]
@@ -159,13 +129,7 @@ class Execution:
         return written + [name for name, now in index.items() if now != self.inputs[name]]
 
     def changes(self) -> list[str]:
-        """What differs from the last execution that is kept of this page.
-
-        Returns
-        -------
-        list of str
-            Names of inputs; empty if there was none.
-        """
+        """The inputs that differ from those of the last execution that is kept of this page; none without one."""
         before = next((told["inputs"] for told in map(_told, self.kept_before()) if "inputs" in told), self.inputs)
         return [name for name in sorted({*before, *self.inputs}) if before.get(name) != self.inputs.get(name)]
 
@@ -173,17 +137,14 @@ class Execution:
 def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list[Execution]:
     """The executions that the book is made of, as its sources and this environment are now.
 
+    There is one for each page that runs code, in the order of the table of contents.
+
     Parameters
     ----------
-    root : str or Path
+    root
         The folder that holds `_toc.yml` and the package.
-    given : mapping or None
+    given
         Values of parameters, by name, for every chapter that declares them.
-
-    Returns
-    -------
-    list of Execution
-        One for each page that runs code, in the order of the table of contents.
 
     Raises
     ------
@@ -201,7 +162,7 @@ def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list
             inside, outside = read.reached("\n".join(cell.source for cell in contents.code(made)))
         except (SyntaxError, ValueError) as error:
             raise ValueError(f"{page}: its code cannot be read: {_where(error, made)}.") from error
-        inputs = {"code": _code_digest(made), **around, **versions(frozenset({*outside, *EXECUTES}))}
+        inputs = {"code": _code_digest(made), **around, **versions(frozenset({*outside, *_EXECUTES}))}
         inputs |= {name: read.digest(name) for name in inside}
         needs: tuple[Execution, ...] = ()
         if "kbe.book.contents" in inside:
@@ -215,16 +176,12 @@ def plan(root: str | Path = ".", given: Mapping[str, Any] | None = None) -> list
 
 
 def environment() -> dict[str, str]:
-    """What of this process's surroundings changes arithmetic.
+    """What of this process's surroundings changes arithmetic: Python, processor, and some variables.
 
-    Returns
-    -------
-    dict
-        Python, processor, and the variables that choose threads, instructions or algorithms; one thread
-        unless OMP_NUM_THREADS says otherwise.
+    These choose threads, instructions or algorithms; it is one thread unless OMP_NUM_THREADS says otherwise.
     """
     variables = {"OMP_NUM_THREADS": "1"} | {
-        name: value for name, value in os.environ.items() if name.startswith(ARITHMETIC) and name not in HARMLESS
+        name: value for name, value in os.environ.items() if name.startswith(_ARITHMETIC) and name not in _HARMLESS
     }
     features = sorted(name for name, has in llvmlite.binding.get_host_cpu_features().items() if has)
     return variables | {
@@ -235,19 +192,14 @@ def environment() -> dict[str, str]:
 
 
 def named(planned: Sequence[Execution], pages: Sequence[str | Path]) -> list[Execution]:
-    """Those executions that somebody asked for.
+    """Those executions that somebody asked for, in the order of the book.
 
     Parameters
     ----------
-    planned : sequence of Execution
+    planned
         All of them.
-    pages : sequence of str or Path
+    pages
         Pages by name or by the path of their `.md` or `.ipynb`; none means all.
-
-    Returns
-    -------
-    list of Execution
-        In the order of the book.
 
     Raises
     ------
@@ -282,19 +234,19 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _notebook(page: Path, given: Mapping[str, Any]) -> nbformat.NotebookNode:
-    plain = contents.notebook(page)
+    plain = contents.make_notebook(page)
     if not contents.code(plain):
         raise ValueError(f"{page} runs no code: _toc.yml must name it without .ipynb.")
     cells = [cell.source for cell in contents.code(plain) if TAG in cell.metadata.get("tags", [])]
     names = [one.name for cell in cells for one in declared_in(cell)]
     mine = {name: value for name, value in given.items() if name in names}
-    return contents.notebook(page, mine) if mine else plain
+    return contents.make_notebook(page, mine) if mine else plain
 
 
 def _code_digest(notebook: nbformat.NotebookNode) -> str:
     """What of a page runs: the sources of its cells, the tags by which nbval runs them otherwise, and the kernel."""
     cells = [
-        [cell.source, *sorted(RUNS_OTHERWISE & set(cell.metadata.get("tags", [])))] for cell in contents.code(notebook)
+        [cell.source, *sorted(_RUNS_OTHERWISE & set(cell.metadata.get("tags", [])))] for cell in contents.code(notebook)
     ]
     return sources.digest(json.dumps([cells, notebook.metadata.get("kernelspec", {}).get("name")]))
 

@@ -7,20 +7,7 @@ from pathlib import Path
 
 
 def write(text: str, path: Path) -> None:
-    """Write a file that appears whole or not at all.
-
-    Parameters
-    ----------
-    text : str
-        What it holds.
-    path : Path
-        Where; its folder is made if it is missing.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, such as on a full disk; what was there stays.
-    """
+    """Write a file, in a folder that is made if it is missing; what was there stays if it cannot be written whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}-{path.name}")
     try:

@@ -1,7 +1,7 @@
 """The equation index: for each equation of the paper the chapter, the functions and the tests.
 
-It is read from the sources: a docstring says `Eq. (20)` in its first paragraph (or names it first
-further down), a test has `eq20` in its name, and a chapter puts the label `(eq-20)=` before the equation.
+It is read from the sources: the first paragraph of a docstring says `Eq. (20)`, a test has `eq20` in its name, and a
+chapter puts the label `(eq-20)=` before the equation.
 """
 
 from __future__ import annotations
@@ -15,67 +15,30 @@ from pathlib import Path
 import kbe
 from kbe.book.tables import Table
 
-EQUATIONS = range(1, 25)
-
-ROOT = Path(kbe.__file__).parent.parent
-
+_EQUATIONS = range(1, 25)
+_ROOT = Path(kbe.__file__).parent.parent
 _MENTION = re.compile(r"Eqs?\. (\(\d+\)(?:(?:, and |, | and | or |-|–| to )\(\d+\))*)")
-
 _TEST = re.compile(r"eq_?(\d+(?:_(?:to|and)_(?:eq)?\d+)*)(?!\d)")
 
 
-def mentioned(docstring: str) -> list[int]:
-    """The equations that a docstring says it is.
+def functions(package: Path = _ROOT / "kbe") -> dict[int, list[str]]:
+    """The public functions and classes that are an equation: their dotted names, by equation.
 
-    Parameters
-    ----------
-    docstring : str
-        `Eq. (20)`, `Eq. (12), (13)` and `Eq. (9)-(11)` are understood. All in the first paragraph
-        count; without one there, the first further down.
-
-    Returns
-    -------
-    list of int
-        Their numbers, in order.
-    """
-    groups = _MENTION.findall(docstring.split("\n\n")[0]) or _MENTION.findall(docstring)[:1]
-    return sorted({number for group in groups for number in _numbers(group, r"-|–| to ")})
-
-
-def functions(package: Path = ROOT / "kbe") -> dict[int, list[str]]:
-    """The public functions and classes that are an equation.
-
-    Parameters
-    ----------
-    package : Path
-        The package's folder.
-
-    Returns
-    -------
-    dict
-        Their dotted names, by equation.
+    Their docstrings say so in the first paragraph: `Eq. (20)`, `Eq. (12), (13)` and `Eq. (9)-(11)` are understood.
     """
     return _collect(
         (number, f"{'.'.join(path.relative_to(package.parent).with_suffix('').parts)}.{name}")
         for path in _visible(package.rglob("*.py"))
         if path.name != Path(__file__).name  # this one speaks of equations without being one
         for name, docstring in _public(ast.parse(path.read_text(encoding="utf-8")))
-        for number in mentioned(docstring)
+        for number in sorted(_mentioned(docstring))
     )
 
 
-def tests(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
-    """The tests that name an equation: `test_eq20_...`, `test_eq12_and_13_...`, `test_eq9_to_11_...`.
+def tests(folder: Path = _ROOT / "tests") -> dict[int, list[str]]:
+    """The tests that name an equation, `folder/file::test`, by equation.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the tests are.
-
-    Returns
-    -------
-    dict
-        Their names, `folder/file::test`, by equation.
+    `test_eq20_...`, `test_eq12_and_13_...` and `test_eq9_to_11_...` are understood.
     """
     return _collect(
         (number, f"{path.relative_to(folder)}::{name}")
@@ -86,19 +49,8 @@ def tests(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
     )
 
 
-def explained(folder: Path = ROOT / "book") -> dict[int, list[str]]:
-    """The pages that explain an equation: those with its label, `(eq-20)=`.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the pages' text is.
-
-    Returns
-    -------
-    dict
-        The pages' titles, by equation.
-    """
+def explained(folder: Path = _ROOT / "book") -> dict[int, list[str]]:
+    """The pages that explain an equation, those with its label, `(eq-20)=`: their titles, by equation."""
     return _collect(
         (int(number), text.partition("\n# ")[2].partition("\n")[0])
         for text in (path.read_text(encoding="utf-8") for path in _visible(folder.glob("*.md")))
@@ -107,39 +59,22 @@ def explained(folder: Path = ROOT / "book") -> dict[int, list[str]]:
 
 
 def missing(found: Callable[[], dict[int, list[str]]]) -> list[int]:
-    """The paper's equations that one of the three listings lacks.
-
-    Parameters
-    ----------
-    found : callable
-        `functions`, `tests` or `explained`.
-
-    Returns
-    -------
-    list of int
-        Their numbers.
-    """
+    """The paper's equations that one of the three listings, `functions`, `tests` or `explained`, lacks."""
     present = found()
-    return [number for number in EQUATIONS if number not in present]
+    return [number for number in _EQUATIONS if number not in present]
 
 
-def table() -> Table:
-    """The equation index, with links to the equations in the book.
-
-    Returns
-    -------
-    Table
-        One row an equation of the paper.
-    """
+def equation_table() -> Table:
+    """The equation index, one row an equation of the paper, with links to the equations in the book."""
     pages, code, checks = explained(), functions(), tests()
     rows = []
-    for number in EQUATIONS:
+    for number in _EQUATIONS:
         where = f"[{pages[number][0]}](#eq-{number})" if number in pages else "–"
-        files = Counter(test.partition("::")[0] for test in checks.get(number, []))
+        files = Counter(Path(test.partition("::")[0]).stem for test in checks.get(number, []))
         tested = ", ".join(f"`{file}` ({count})" for file, count in files.items()) or "–"
         computed = ", ".join(f"`{name.removeprefix('kbe.')}`" for name in code.get(number, [])) or "–"
         rows.append((f"({number})", where, computed, tested))
-    return Table(("Equation", "Explained in", "Functions of `kbe`", "Tests"), rows)
+    return Table(("Eq.", "Explained in", "Functions of `kbe`", "Tests"), rows)
 
 
 def _visible(paths: Iterable[Path]) -> list[Path]:
@@ -154,6 +89,12 @@ def _public(module: ast.Module) -> Iterator[tuple[str, str]]:
             for part in node.body if isinstance(node, ast.ClassDef) else ():
                 if isinstance(part, ast.FunctionDef) and not part.name.startswith("_"):
                     yield f"{node.name}.{part.name}", ast.get_docstring(part) or ""
+
+
+def _mentioned(docstring: str) -> set[int]:
+    """The equations that a docstring's first paragraph names; what is further down speaks of them in passing."""
+    groups = _MENTION.findall(docstring.partition("\n\n")[0])
+    return {number for group in groups for number in _numbers(group, r"-|–| to ")}
 
 
 def _numbers(text: str, to: str) -> list[int]:

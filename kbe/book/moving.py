@@ -13,11 +13,11 @@ import nbformat
 from kbe.book import contents
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Judged
 
-OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
-OF_DISTANCE = 1e-3  # of the distance to the criterion, where an interval is narrower: rounding, as a rule
-RELATIVE = 0.01  # for numbers without an interval
+_OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
+_OF_DISTANCE = 1e-3  # of the distance to the criterion, where an interval is narrower: rounding, as a rule
+_RELATIVE = 0.01  # for numbers without an interval
 NEW = "new"
-CHECKED = "nbval-check-output"
+_CHECKED = "nbval-check-output"
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 
 
@@ -27,15 +27,15 @@ class Move:
 
     Parameters
     ----------
-    name : str
+    name
         A claim, `chapter:name`, or a cell of a chapter.
-    before, after : str
+    before, after
         What it was and what it is.
-    what : str
+    what
         What kind of change it is.
-    needs_accepting : bool
+    needs_accepting
         Whether it is stored only when it is named.
-    judged : Judged or None
+    judged
         The claim as it was, if there was one.
     """
 
@@ -51,19 +51,8 @@ def claims_moved(chapter: str, before: Sequence[Judged], after: Sequence[Judged]
     """The claims whose verdict is another, or whose numbers moved by more than their tolerance.
 
     The tolerance is a tenth of the interval's width or, if that is more, a thousandth of the distance to the criterion.
-
-    Parameters
-    ----------
-    chapter : str
-        Its short name.
-    before, after : sequence of Judged
-        The claims of two runs.
-
-    Returns
-    -------
-    list of Move
-        A verdict that flips, an estimate that leaves its interval, another criterion and a claim that is gone
-        need accepting; of a claim about times only the verdict and the criterion are compared.
+    A verdict that flips, an estimate that leaves its interval, another criterion and a claim that is gone need
+    accepting; of a claim about times only the verdict and the criterion are compared.
 
     Raises
     ------
@@ -102,21 +91,9 @@ def _claim_moved(name: str, old: Judged | None, new: Judged | None) -> Move | No
 def printed_moved(
     chapter: str, before: nbformat.NotebookNode, after: nbformat.NotebookNode, judged: Sequence[Judged] = ()
 ) -> list[Move]:
-    """What the cells of a chapter print otherwise than before, apart from the verdicts of its claims.
+    """What the cells of a chapter print otherwise than before, apart from the verdicts of its claims, the `judged`.
 
-    Parameters
-    ----------
-    chapter : str
-        Its short name.
-    before, after : nbformat.NotebookNode
-        Two runs.
-    judged : sequence of Judged
-        The claims of both, which are compared by themselves.
-
-    Returns
-    -------
-    list of Move
-        Lines of compared cells; of other cells the first number that differs by more than a hundredth.
+    Of compared cells these are lines, of other cells the first number that differs by more than a hundredth.
     """
     old, new = contents.code(before), contents.code(after)
     if [cell.source for cell in old] != [cell.source for cell in new]:  # so cells cannot be told by their numbers
@@ -131,21 +108,9 @@ def printed_moved(
 
 
 def sentences(text: str, judged: Judged, name: str) -> list[tuple[int, str]]:
-    """The sentences, captions and descriptions of a page that name a claim or hold its number.
+    """The sentences, captions and descriptions of a page's text that name a claim in full or hold its number as it was.
 
-    Parameters
-    ----------
-    text : str
-        The page's text.
-    judged : Judged
-        The claim as it was.
-    name : str
-        Its full name.
-
-    Returns
-    -------
-    list of (int, str)
-        The number of the line where each begins, and the sentence.
+    Each comes with the number of the line where it begins.
     """
     sought = [re.escape(name), re.escape(judged.claim.statement), *map(_as_number, _forms(judged.estimate))]
     pattern = re.compile("|".join(sought))
@@ -185,7 +150,7 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
 def _tolerance(one: Judged) -> float:
     """How much of a claim's numbers may be another computer's rounding or a member more or less."""
     bounds = [bound for bound in (one.claim.above, one.claim.below) if bound is not None]
-    wide = [OF_WIDTH * (one.high - one.low), *(OF_DISTANCE * abs(one.estimate - bound) for bound in bounds)]
+    wide = [_OF_WIDTH * (one.high - one.low), *(_OF_DISTANCE * abs(one.estimate - bound) for bound in bounds)]
     return max((value for value in wide if math.isfinite(value)), default=0.0)
 
 
@@ -206,7 +171,7 @@ def _result(one: Judged | None) -> str:
 
 
 def _is_checked(cell: nbformat.NotebookNode) -> bool:
-    return CHECKED in cell.metadata.get("tags", [])
+    return _CHECKED in cell.metadata.get("tags", [])
 
 
 def _checked_text(cells: Sequence[nbformat.NotebookNode]) -> str:
@@ -238,7 +203,7 @@ def _numbers(before: str, after: str) -> list[tuple[str, str]]:
     old, new = _NUMBER.findall(before), _NUMBER.findall(after)
     if len(old) != len(new):
         return [(f"{len(old)} numbers", f"{len(new)} numbers")]
-    near = [math.isclose(float(a), float(b), rel_tol=RELATIVE) for a, b in zip(old, new, strict=True)]
+    near = [math.isclose(float(a), float(b), rel_tol=_RELATIVE) for a, b in zip(old, new, strict=True)]
     if all(near):
         return []
     first, more = near.index(False), near.count(False) - 1

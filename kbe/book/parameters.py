@@ -2,7 +2,7 @@
 
 A chapter declares its parameters in one cell, each with a type and a line of explanation:
 `members: int = 100  # independent networks`. What does not fit that declaration is refused in one
-sentence, before a rerun starts and, by `checked`, in the notebook itself.
+sentence, before a rerun starts and, by `check`, in the notebook itself.
 """
 
 from __future__ import annotations
@@ -13,35 +13,19 @@ import numbers
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from kbe import checks
+from kbe import refusals
+from kbe.refusals import shown
 
 TAG = "parameters"
-
-# Papermill opens the cell that it injects with this line.
-INJECTED = "# Parameters"
-
+INJECTED = "# Parameters"  # the first line of the cell that papermill injects
 _KINDS = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple)}
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One declared parameter of a chapter.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    kind : str
-        Its annotation, as written.
-    default : Any
-        Its value in the chapter.
-    meaning : str
-        The comment beside it.
-    """
+class _Parameter(NamedTuple):
+    """One declared parameter: its annotation as written, its value in the chapter, and the comment beside it."""
 
     name: str
     kind: str
@@ -49,25 +33,20 @@ class Parameter:
     meaning: str
 
 
-def declared(chapter: str | Path) -> list[Parameter]:
-    """What a chapter's parameters cell declares.
+def declared(chapter: str | Path) -> list[_Parameter]:
+    """What a chapter's cell of parameters declares: name, kind, default and meaning of each; none without such a cell.
 
     Parameters
     ----------
-    chapter : str or Path
-        The chapter's `.ipynb`, or its bare name if it lies in the folder `book`.
-
-    Returns
-    -------
-    list of Parameter
-        In the order of the cell; empty if the notebook has no such cell.
+    chapter
+        Its `.ipynb`, or its bare name if it lies in the folder `book`.
 
     Raises
     ------
     ValueError
         If there is no such notebook, or more than one of its cells is tagged `parameters`.
     """
-    path = notebook(chapter)
+    path = find_notebook(chapter)
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         cells = ["".join(cell["source"]) for cell in cells if TAG in cell["metadata"].get("tags", [])]
@@ -78,25 +57,14 @@ def declared(chapter: str | Path) -> list[Parameter]:
     try:
         return declared_in("".join(cells))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {checks.shown(error)}.") from error
+        raise ValueError(f"{path.name} has a cell of parameters that cannot be read: {shown(error)}.") from error
 
 
-def declared_in(source: str) -> list[Parameter]:
-    """What the source of a cell of parameters declares.
-
-    Parameters
-    ----------
-    source : str
-        The cell.
-
-    Returns
-    -------
-    list of Parameter
-        In the order of the cell.
-    """
+def declared_in(source: str) -> list[_Parameter]:
+    """What the source of a cell of parameters declares, in its order."""
     lines = source.splitlines()
     return [
-        Parameter(
+        _Parameter(
             node.target.id,
             ast.unparse(node.annotation),
             ast.literal_eval(node.value),
@@ -107,83 +75,56 @@ def declared_in(source: str) -> list[Parameter]:
     ]
 
 
-def checked(namespace: Mapping[str, Any], **bounds: Any) -> None:
+def check(namespace: Mapping[str, Any], **bounds: Any) -> None:
     """Check a chapter's own parameters, in the cell right after the one that declares them.
+
+    A value that does not fit its declared type or bounds is refused, and so is a name that papermill passed and the
+    chapter does not declare.
 
     Parameters
     ----------
-    namespace : mapping
+    namespace
         The notebook's `globals()`.
-    **bounds : (low, high) or collection of str
+    **bounds
         For a number or a list of numbers the least and the greatest value (None leaves a side open),
         for a string the values to choose from.
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit its declared type or bounds, or papermill passed a name that the
-        chapter does not declare.
     """
     kinds = namespace.get("__annotations__", {})
     # Only what papermill injected can be foreign: a kernel that has run the chapter is full of other names.
     history = namespace.get("In", [])
     before = history[-2] if len(history) > 1 else ""
     given = _assigned(before) if before.startswith(INJECTED) else []
-    _known(given, list(kinds), "The chapter")
+    _known([*given, *bounds], list(kinds), "The chapter")
     for name, kind in kinds.items():
         _fitting(name, namespace[name], kind)
     for name, bound in bounds.items():
-        _known([name], list(kinds), "The chapter")
         _within(name, namespace[name], bound)
 
 
 def suiting(chapter: str | Path, given: Mapping[str, Any]) -> None:
-    """Refuse values that do not suit a chapter, before it runs.
-
-    Parameters
-    ----------
-    chapter : str or Path
-        The chapter's `.ipynb`, or its bare name if it lies in the folder `book`.
-    given : mapping
-        New values by name.
+    """Refuse new values that do not suit a chapter, before it runs: of an unknown name, or of another type.
 
     Raises
     ------
     ValueError
-        If a name is unknown or a value does not fit its declared type.
+        If the values are no mapping, or one of them does not suit.
     """
-    path = notebook(chapter)
+    path = find_notebook(chapter)
     if not isinstance(given, Mapping):
-        raise ValueError(f"parameters is {checks.shown(given)}: it must be a mapping from names to values.")
+        raise ValueError(f"parameters is {shown(given)}: it must be a mapping from names to values.")
     kinds = {one.name: one.kind for one in declared(path)}
     _known(given, list(kinds), path.name)
     for name, value in given.items():
         _fitting(name, value, kinds[name])
 
 
-def notebook(chapter: str | Path) -> Path:
-    """Find a chapter's notebook.
-
-    Parameters
-    ----------
-    chapter : str or Path
-        The chapter's `.ipynb`, or its bare name if it lies in the folder `book`.
-
-    Returns
-    -------
-    Path
-        The notebook's path.
-
-    Raises
-    ------
-    ValueError
-        If there is no such notebook.
-    """
+def find_notebook(chapter: str | Path) -> Path:
+    """Where a chapter's notebook is, given as an `.ipynb` or as the bare name of one in the folder `book`."""
     path = Path(chapter) if isinstance(chapter, (str, Path)) else Path()
     for candidate in (path, Path("book") / f"{path}.ipynb"):
         if candidate.suffix == ".ipynb" and candidate.is_file():
             return candidate
-    raise ValueError(f"chapter is {checks.shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
+    raise ValueError(f"chapter is {shown(chapter)}: it must be an .ipynb or the name of one in the folder book.")
 
 
 def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
@@ -199,7 +140,7 @@ def _fitting(name: str, value: Any, kind: Any) -> None:
         kind = eval(kind, {"__builtins__": {}}, _KINDS)  # the annotation of a notebook that is about to run anyway
     if not _is(value, kind):
         wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be of type {wanted}.")
+        raise ValueError(f"{name} is {shown(value)}: it must be of type {wanted}.")
 
 
 def _is(value: Any, kind: Any) -> bool:
@@ -213,16 +154,16 @@ def _is(value: Any, kind: Any) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is float:
-        return checks.is_finite_number(value)
+        return refusals.is_finite_number(value)
     return isinstance(value, numbers.Integral if kind is int else kind)
 
 
 def _within(name: str, value: Any, bound: Any) -> None:
     for one in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(one, str):
-            checks.choice(name, one, bound)
+            refusals.choice(name, one, bound)
         elif one is not None:
-            checks.number(name, one, *bound)
+            refusals.number(name, one, *bound)
 
 
 def _assigned(source: str) -> list[str]:

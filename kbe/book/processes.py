@@ -26,20 +26,14 @@ from kbe.book import files
 from kbe.book.executions import FOLDER, Execution, environment
 from kbe.book.staging import stage
 
-KEPT_OF_A_PAGE = 8  # executions; older ones are dropped
-TRACEBACK_LINES = 15
-WORKING = "running-"  # how the folder begins in which a page runs; the page's name follows
+_KEPT_OF_A_PAGE = 8  # executions; older ones are dropped
+_TRACEBACK_LINES = 15
+_WORKING = "running-"  # how the folder begins in which a page runs; the page's name follows
 
 
 @dataclass
 class Run:
-    """A page while it runs.
-
-    Parameters
-    ----------
-    execution : Execution
-        What runs.
-    """
+    """A page while it runs."""
 
     execution: Execution
     started: float = field(default_factory=time.monotonic)
@@ -62,11 +56,6 @@ class Run:
 
 def run_page(run: Run) -> tuple[str, str]:
     """Execute one page in a process of its own, and keep the execution.
-
-    Parameters
-    ----------
-    run : Run
-        The page.
 
     Returns
     -------
@@ -129,7 +118,7 @@ def _keep(one: Execution, executed: Path) -> str:
     if changed := one.changed_since():
         return f"{one.name}: {' and '.join(changed)} changed while it ran, so it runs again at the next command."
     os.replace(executed, one.path)
-    for old in one.kept_before()[KEPT_OF_A_PAGE:]:
+    for old in one.kept_before()[_KEPT_OF_A_PAGE:]:
         old.unlink(missing_ok=True)
     return ""
 
@@ -148,13 +137,13 @@ def _failure(name: str, events: list[dict[str, Any]], said: str, status: int) ->
 
 def _last_lines(text: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return "\n".join(f"    {line}" for line in plain.splitlines()[-TRACEBACK_LINES:])
+    return "\n".join(f"    {line}" for line in plain.splitlines()[-_TRACEBACK_LINES:])
 
 
 @contextlib.contextmanager
 def _working_folder(one: Execution) -> Iterator[Path]:
     """A folder like the book's with the notebook in it, and the executed pages that it reads."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{WORKING}{one.name}-", dir=one.root / FOLDER))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_WORKING}{one.name}-", dir=one.root / FOLDER))
     try:
         if one.needs:
             stage(one.root, folder, one.needs)
@@ -168,15 +157,9 @@ def _working_folder(one: Execution) -> Iterator[Path]:
 
 
 def clear(planned: Sequence[Execution]) -> None:
-    """Remove the working folders of commands that were killed: those of pages whose lock nobody holds.
-
-    Parameters
-    ----------
-    planned : sequence of Execution
-        The pages to look for.
-    """
+    """Remove the working folders that killed commands left of these pages, where nobody holds the page's lock."""
     for one in planned:
-        left = list((one.root / FOLDER).glob(f"{WORKING}{glob.escape(one.name)}-*"))
+        left = list((one.root / FOLDER).glob(f"{_WORKING}{glob.escape(one.name)}-*"))
         lock = one.lock() if left else None
         with contextlib.suppress(Timeout):
             for folder in left:

@@ -10,27 +10,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kbe import checks
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.book.tables import Table
+from kbe.refusals import shown
 
-MIME = "application/vnd.kbe.claims+json"
+_MIME = "application/vnd.kbe.claims+json"
 _NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
 _HEAD = ("Verdict", "Claim", "Place", "Measured; it holds if", "Result")
 
 
-def table(judged: Sequence[Judged]) -> Table:
-    """The table of claims; as a cell's last expression it is also what `report` collects.
-
-    Parameters
-    ----------
-    judged : sequence of Judged
-        The claims with their measurements.
-
-    Returns
-    -------
-    Table
-        One row a claim.
+def claim_table(judged: Sequence[Judged]) -> Table:
+    """The table of claims, one a row; as a cell's last expression it is also what `report` collects.
 
     Raises
     ------
@@ -41,38 +31,17 @@ def table(judged: Sequence[Judged]) -> Table:
     twice = [name for name, times in Counter(one.claim.name for one in judged).items() if times > 1]
     if twice:
         raise ValueError(f"judged has more than one claim named {twice[0]!r}: each must have a name of its own.")
-    return Table(_HEAD, [_row(one) for one in judged], {MIME: {"claims": [_record(one) for one in judged]}})
+    return Table(_HEAD, [_row(one) for one in judged], {_MIME: {"claims": [_record(one) for one in judged]}})
 
 
 def verdicts(judged: Sequence[Judged]) -> None:
-    """Print what regression compares, one line a claim.
-
-    Parameters
-    ----------
-    judged : sequence of Judged
-        The claims with their measurements.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Print what regression compares, one line a claim."""
     _needs_some(judged)
     print("\n".join(one.line() for one in judged))
 
 
 def stored(notebook: str | Path) -> list[Judged]:
-    """The claims in a notebook's stored outputs.
-
-    Parameters
-    ----------
-    notebook : str or Path
-        An executed `.ipynb`.
-
-    Returns
-    -------
-    list of Judged
-        The claims of its tables, in order; empty if it has no such table.
+    """The claims in the stored outputs of an `.ipynb`, in the order of its tables; none without such a table.
 
     Raises
     ------
@@ -81,12 +50,12 @@ def stored(notebook: str | Path) -> list[Judged]:
     """
     path = Path(notebook) if isinstance(notebook, (str, Path)) else Path()
     if not path.is_file():
-        raise ValueError(f"notebook is {checks.shown(notebook)}: there is no such file.")
+        raise ValueError(f"notebook is {shown(notebook)}: there is no such file.")
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"notebook is {str(path)!r}: it must be JSON with cells.") from error
-    bundles = [output.get("data", {}).get(MIME, {}) for cell in cells for output in cell.get("outputs", [])]
+    bundles = [output.get("data", {}).get(_MIME, {}) for cell in cells for output in cell.get("outputs", [])]
     records = [record for bundle in bundles for record in bundle.get("claims", [])]
     if any("name" not in record["claim"] for record in records):
         raise ValueError(f"notebook is {str(path)!r}: it was stored before claims had names; run `make notebooks`.")
@@ -96,18 +65,7 @@ def stored(notebook: str | Path) -> list[Judged]:
 
 
 def report(notebooks: Iterable[str | Path]) -> Table:
-    """The claims of many chapters in one table, from their stored outputs.
-
-    Parameters
-    ----------
-    notebooks : iterable of str or Path
-        Executed `.ipynb` files, in the order wanted.
-
-    Returns
-    -------
-    Table
-        One row a claim, each with its full name, `chapter:name`.
-    """
+    """The claims of many chapters in one table, from their stored outputs, each with its full name, `chapter:name`."""
     rows = [
         [f"`{Path(notebook).stem}:{one.claim.name}`", *_row(one)] for notebook in notebooks for one in stored(notebook)
     ]
@@ -115,18 +73,7 @@ def report(notebooks: Iterable[str | Path]) -> Table:
 
 
 def tally(judged: Iterable[Judged]) -> str:
-    """How many claims hold, do not hold and are undecided.
-
-    Parameters
-    ----------
-    judged : iterable of Judged
-        The claims with their measurements.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """How many claims hold, do not hold and are undecided, in one line."""
     counts = Counter(one.verdict for one in judged)
     return ", ".join(f"{verdict}: {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED))
 
@@ -153,4 +100,4 @@ def _row(one: Judged) -> list[str]:
 
 def _needs_some(judged: Sequence[Judged]) -> None:
     if not isinstance(judged, (list, tuple)) or not judged or not all(isinstance(one, Judged) for one in judged):
-        raise ValueError(f"judged is {checks.shown(judged)}: it must be a list of at least one judged claim.")
+        raise ValueError(f"judged is {shown(judged)}: it must be a list of at least one judged claim.")

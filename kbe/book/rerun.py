@@ -14,10 +14,10 @@ from typing import Any
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from kbe.book.parameters import notebook, suiting
-from kbe.checks import shown
+from kbe.book.parameters import find_notebook, suiting
+from kbe.refusals import shown
 
-LONGEST_NAME = 200  # characters; most file systems allow 255 bytes
+_LONGEST_FILE_NAME = 200  # characters; most file systems allow 255 bytes
 
 
 def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path, *, progress: bool = False) -> Path:
@@ -25,19 +25,14 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
 
     Parameters
     ----------
-    chapter : str or Path
-        The chapter's `.ipynb`, or its bare name if it lies in the folder `book`; it is not changed.
-    parameters : mapping
+    chapter
+        Its `.ipynb`, or its bare name if it lies in the folder `book`; it is not changed.
+    parameters
         New values by name; what is not named keeps its default.
-    output : str or Path
-        Where the executed notebook goes. It is written whole or not at all.
-    progress : bool
+    output
+        Where the executed notebook goes, written whole or not at all. It is returned.
+    progress
         Show a progress bar over the cells.
-
-    Returns
-    -------
-    Path
-        The output.
 
     Raises
     ------
@@ -46,7 +41,7 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     RuntimeError
         If a cell of the chapter failed.
     """
-    path, target = notebook(chapter), _path("output", output)
+    path, target = find_notebook(chapter), _path("output", output)
     suiting(path, parameters)
     if target.suffix != ".ipynb" or target.resolve() == path.resolve() or not target.parent.is_dir():
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
@@ -58,7 +53,7 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
         )
         os.replace(partial, target)
     except PapermillExecutionError as error:
-        if "checked(" in error.source:
+        if "parameters.check(" in error.source:
             raise ValueError(error.evalue) from None
         raise RuntimeError(f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from error
     finally:
@@ -73,13 +68,13 @@ def sweep(
 
     Parameters
     ----------
-    chapter : str or Path
-        The chapter's `.ipynb`, or its bare name if it lies in the folder `book`.
-    grid : mapping
+    chapter
+        Its `.ipynb`, or its bare name if it lies in the folder `book`.
+    grid
         The values of each parameter, by name.
-    folder : str or Path
+    folder
         Where the notebooks go, each named after its parameters; made if missing.
-    executor : concurrent.futures.Executor or None
+    executor
         Who runs them: a pool of processes here, or `distributed.Client(...).get_executor()` for a
         Dask cluster; None runs them one after the other.
 
@@ -93,7 +88,7 @@ def sweep(
     ValueError
         If a parameter is unknown, a value does not fit, or two points would have one file name.
     """
-    path, target = notebook(chapter), _path("folder", folder)
+    path, target = find_notebook(chapter), _path("folder", folder)
     if not isinstance(grid, Mapping):
         raise ValueError(f"grid is {shown(grid)}: it must be a mapping from names to lists of values.")
     for name, values in grid.items():
@@ -105,8 +100,8 @@ def sweep(
     outputs = [target / f"{path.stem}-{_label(point)}.ipynb" for point in points]
     if not points or len(set(outputs)) < len(outputs):
         raise ValueError("The grid is empty or two of its points would have the same file name.")
-    if len(max(outputs, key=lambda output: len(output.name)).name) > LONGEST_NAME:
-        raise ValueError(f"A point of the grid makes a file name of more than {LONGEST_NAME} characters.")
+    if max(len(output.name) for output in outputs) > _LONGEST_FILE_NAME:
+        raise ValueError(f"A point of the grid makes a file name of more than {_LONGEST_FILE_NAME} characters.")
     _writable("folder", target)
     todo = [(path, point, output) for point, output in zip(points, outputs, strict=True) if not output.exists()]
     run = map if executor is None else executor.map

@@ -25,30 +25,15 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from kbe.book import files
 
-CELL_SECONDS = 600
-OPTIONS = ("-x", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull)
+_CELL_SECONDS = 600
+_OPTIONS = ("-x", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull)
 
 
-class Kernel(RunningKernel):
+class _Kernel(RunningKernel):
     """A kernel of which one learns at once that it has died."""
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-        """Wait until a request has been answered.
-
-        Parameters
-        ----------
-        msg_id : str
-            The request.
-        timeout : float or None
-            Seconds; None waits as long as the kernel lives.
-
-        Raises
-        ------
-        Empty
-            If it has not been answered in time.
-        RuntimeError
-            If the kernel has died.
-        """
+        """Wait until a request has been answered, at most `timeout` seconds and no longer than the kernel lives."""
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
         while True:
             try:
@@ -60,34 +45,29 @@ class Kernel(RunningKernel):
                     raise
 
 
-class Notebook(IPyNbFile):
+class _Notebook(IPyNbFile):
     """nbval's collector of a notebook, run in the notebook's own folder."""
 
     def setup(self) -> None:
         """Start the kernel."""
-        self.kernel = Kernel(CURRENT_ENV_KERNEL_NAME, cwd=str(self.path.parent))
+        self.kernel = _Kernel(CURRENT_ENV_KERNEL_NAME, cwd=str(self.path.parent))
 
 
-class Keeper:
-    """A pytest plugin that keeps the outputs that nbval saw.
+class _Keeper:
+    """A pytest plugin that keeps the outputs that nbval saw of a notebook, and puts it as executed into the target.
 
-    Parameters
-    ----------
-    source, target : Path
-        What is executed, and where the executed notebook goes.
-    tell : callable
-        Takes keywords, whenever a cell has passed or something has failed.
+    Whenever a cell has passed or something has failed it calls `tell`, with keywords that say what.
     """
 
     def __init__(self, source: Path, target: Path, tell: Callable[..., None]) -> None:
         self._source, self._target, self._tell, self._start = source, target, tell, time.monotonic()
-        self.notebook: Notebook | None = None
+        self.notebook: _Notebook | None = None
 
-    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> Notebook | None:
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> _Notebook | None:
         """Take the notebook, of all that lie in its folder."""
         if file_path != self._source:
             return None
-        self.notebook = Notebook.from_parent(parent, path=file_path)
+        self.notebook = _Notebook.from_parent(parent, path=file_path)
         return self.notebook
 
     @pytest.hookimpl(wrapper=True)
@@ -116,22 +96,11 @@ class Keeper:
             self._tell(error=f"its outputs cannot be kept in {self._target.parent} ({error.strerror})", traceback="")
 
 
-def main(notebook: str, target: str) -> int:
-    """Execute a notebook and keep it.
-
-    Parameters
-    ----------
-    notebook, target : str
-        Paths of what to execute and of what to write.
-
-    Returns
-    -------
-    int
-        pytest's exit status.
-    """
+def _execute(notebook: str, target: str) -> int:
+    """Execute the notebook of one path and keep it at the other; returned is pytest's exit status."""
     lines = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what pytest prints is of interest only if this process fails
-    keeper = Keeper(Path(notebook), Path(target), lambda **event: print(json.dumps(event), file=lines))
+    keeper = _Keeper(Path(notebook), Path(target), lambda **event: print(json.dumps(event), file=lines))
 
     def end(*_: Any) -> None:
         if keeper.notebook is not None and keeper.notebook.kernel is not None and keeper.notebook.kernel.is_alive():
@@ -141,7 +110,7 @@ def main(notebook: str, target: str) -> int:
     signal.signal(signal.SIGTERM, end)
     threading.Thread(target=_follow_parent, args=(os.getppid(), end), daemon=True).start()
     os.chdir(Path(notebook).parent)  # pytest reads more into a path than its letters
-    return int(pytest.main([*OPTIONS, f"--nbval-cell-timeout={CELL_SECONDS}", Path(notebook).name], plugins=[keeper]))
+    return int(pytest.main([*_OPTIONS, f"--nbval-cell-timeout={_CELL_SECONDS}", Path(notebook).name], plugins=[keeper]))
 
 
 def _follow_parent(parent: int, end: Callable[[], None]) -> None:
@@ -159,4 +128,4 @@ def _error(item: IPyNbCell, call: pytest.CallInfo) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(_execute(*sys.argv[1:]))

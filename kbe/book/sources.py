@@ -22,13 +22,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Sources:
-    """The package's source files as they are now; each is read once.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder that holds the package.
-    """
+    """The source files of the package in a folder as they are now; each is read once."""
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
@@ -37,17 +31,9 @@ class Sources:
         self._imports: dict[str, set[str]] = {}
 
     def reached(self, code: str) -> tuple[set[str], set[str]]:
-        """All that a piece of code imports, directly or through the package's own modules.
+        """All that a piece of Python code imports, directly or through the package's own modules.
 
-        Parameters
-        ----------
-        code : str
-            Python source.
-
-        Returns
-        -------
-        (set of str, set of str)
-            The package's modules, and the top-level names of what is imported from elsewhere.
+        These are the package's modules, and the top-level names of what is imported from elsewhere.
 
         Raises
         ------
@@ -72,18 +58,7 @@ class Sources:
         return inside, outside
 
     def digest(self, module: str) -> str:
-        """A short digest of a module's code; comments, docstrings and layout are no code.
-
-        Parameters
-        ----------
-        module : str
-            The dotted name of one of the package's modules.
-
-        Returns
-        -------
-        str
-            Hexadecimal digits.
-        """
+        """A short digest of the code of one of the package's modules; comments, docstrings and layout are no code."""
         if module not in self._digests:
             tree = self._tree(module)
             self._digests[module] = digest(ast.dump(_without_docstrings(tree)) if tree else "")
@@ -98,18 +73,7 @@ class Sources:
         return self._imports[module]
 
     def file(self, module: str) -> Path | None:
-        """Where a module's source is.
-
-        Parameters
-        ----------
-        module : str
-            A dotted name.
-
-        Returns
-        -------
-        Path or None
-            None if the package has no such module.
-        """
+        """Where the source of a module of that dotted name is; None if the package has no such module."""
         path = self._root.joinpath(*module.split("."))
         return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
@@ -146,18 +110,7 @@ class Sources:
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
-    """The installed versions of the libraries that provide modules, and of all that those require.
-
-    Parameters
-    ----------
-    modules : iterable of str
-        Top-level names of modules.
-
-    Returns
-    -------
-    dict
-        Versions, by the library's name.
-    """
+    """The installed versions, by name, of the libraries that provide top-level modules, and of what those require."""
     found: dict[str, str] = {}
     todo = {library for module in modules for library in _libraries().get(module, [])}
     while todo:
@@ -173,18 +126,7 @@ def versions(modules: Iterable[str]) -> dict[str, str]:
 
 
 def digest(text: str) -> str:
-    """Sixteen hexadecimal digits that stand for a text.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The start of its SHA-256.
-    """
+    """Sixteen hexadecimal digits that stand for a text, the start of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -9,26 +9,21 @@ from pathlib import Path
 
 import nbformat
 
-from kbe.book import files
+from kbe.book import contents, files
 from kbe.book.executions import Execution
 
 
 def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution]) -> None:
-    """Bring a copy of the book up to date; files that are right already are not touched.
+    """Bring a copy of the book up to date, in a folder; files that are right already are not touched.
 
     Parameters
     ----------
-    root : str or Path
+    root
         The folder that holds `_toc.yml`.
-    folder : str or Path
+    folder
         The copy.
-    executions : iterable of Execution
+    executions
         The pages to put in as executed.
-
-    Raises
-    ------
-    ValueError
-        If one of them has not been executed.
     """
     root, folder = Path(root), Path(folder)
     wanted = {folder / "book" / f"{one.name}.ipynb": one for one in executions}
@@ -38,7 +33,7 @@ def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution])
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
     for target, one in wanted.items():
-        _update(target, nbformat.writes(_without_progress(one.executed())) + "\n")
+        _update(target, nbformat.writes(contents.without_progress(one.executed())) + "\n")
     config = (root / "_config.yml").read_text(encoding="utf-8")
     _update(folder / "_config.yml", config.replace("execute_notebooks: force", "execute_notebooks: off"))
     for path in (folder / "book").rglob("*"):
@@ -55,10 +50,3 @@ def _sources(root: Path) -> list[Path]:
 def _update(path: Path, text: str) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         files.write(text, path)
-
-
-def _without_progress(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    return notebook

@@ -19,23 +19,18 @@ from kbe.book.executions import Execution
 from kbe.book.moving import Move, claims_moved, printed_moved, sentences
 from kbe.book.tables import Table
 
-KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
+_KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
 
 
-def store(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list[Path]:
-    """Store what executions print, after saying what moved.
+def store_outputs(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list[Path]:
+    """Store what executions print, after saying what moved; returned are the notebooks that were written.
 
     Parameters
     ----------
-    executions : sequence of Execution
+    executions
         Pages that have been executed.
-    accepted : sequence of str
+    accepted
         The claims, `chapter:name`, whose change is meant.
-
-    Returns
-    -------
-    list of Path
-        The notebooks that were written.
 
     Raises
     ------
@@ -44,7 +39,7 @@ def store(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list
     RuntimeError
         If a change was not accepted; the other pages are stored.
     """
-    moves = {one.name: moved(one) for one in executions}
+    moves = {one.name: _moved(one) for one in executions}
     flat = [move for found in moves.values() for move in found]
     needing = [move.name for move in flat if move.needs_accepting]
     for name in accepted:
@@ -66,19 +61,8 @@ def store(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list
     return written
 
 
-def moved(execution: Execution) -> list[Move]:
-    """What an execution gives otherwise than what is stored of the page.
-
-    Parameters
-    ----------
-    execution : Execution
-        A page that has been executed.
-
-    Returns
-    -------
-    list of Move
-        Claims first; empty if nothing is stored yet.
-    """
+def _moved(execution: Execution) -> list[Move]:
+    """What an execution gives otherwise than what is stored of the page, claims first; nothing if none is stored."""
     notebook = execution.page.with_suffix(".ipynb")
     if not notebook.is_file():
         return []
@@ -87,38 +71,15 @@ def moved(execution: Execution) -> list[Move]:
     return claims_moved(execution.name, before, after) + printed_moved(execution.name, stored, ran, [*before, *after])
 
 
-def storable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Apply the rule of what a stored notebook keeps, in place.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        An executed notebook.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        The same notebook with its text outputs only, and no trace of when and where it ran.
-    """
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    notebook.metadata.pop("kbe", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        if "outputs" in cell:  # without progress bars
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-        for output in cell.get("outputs", []):
-            output.get("metadata", {}).clear()
-            for mime in [mime for mime in output.get("data", {}) if not KEPT.fullmatch(mime)]:
-                del output["data"][mime]
-    return notebook
-
-
 def _store(execution: Execution) -> Path | None:
-    """Write the page's notebook, unless it is right already."""
+    """Write the page's notebook with its text outputs only, unless it is right already."""
     path = execution.page.with_suffix(".ipynb")
-    made = execution.executed()
+    made = contents.without_progress(execution.executed())
+    for output in (output for cell in contents.code(made) for output in cell.outputs):
+        output.get("metadata", {}).clear()
+        for mime in [mime for mime in output.get("data", {}) if not _KEPT.fullmatch(mime)]:
+            del output["data"][mime]
     seconds = made.metadata.kbe.seconds
-    made = storable(made)
     before = nbformat.read(path, 4).metadata.get("kbe", {}).get("seconds") if path.is_file() else None
     made.metadata["kbe"] = {"seconds": before if before and before / 2 < seconds < 2 * before else _coarse(seconds)}
     text = nbformat.writes(made) + "\n"

@@ -7,16 +7,7 @@ from typing import Any
 
 
 class Table:
-    """Rows under headings, displayed as a Markdown table.
-
-    Parameters
-    ----------
-    head : sequence of str
-        The headings.
-    rows : sequence of sequences
-        The cells, row by row; each is turned into text.
-    data : dict or None
-        What to store beside the table, by its MIME type.
+    """Rows under headings, displayed as a Markdown table; `data` is stored beside it, by its MIME type.
 
     Raises
     ------

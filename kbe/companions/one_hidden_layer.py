@@ -26,7 +26,7 @@ Members = Annotated[np.ndarray, Shaped("members parameters", finite=False)]
 
 @checked
 def features(parameters: Samples, inputs: Inputs, activation: Activation = "elu") -> np.ndarray:
-    """The hidden units' outputs R(W x + c), the function f of Eq. (6), shape (..., points, width).
+    """The hidden units' outputs R(W x + c), the function f of equation 6, shape (..., points, width).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def features(parameters: Samples, inputs: Inputs, activation: Activation = "elu"
 def outputs(
     parameters: Samples, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
 ) -> np.ndarray:
-    r"""The network's outputs, Eq. (6), shape (..., points).
+    r"""The network's outputs, equation 6, shape (..., points).
 
     .. math:: f(x) = p\big(a \cdot R(W x + c) + b\big)
 
@@ -116,7 +116,7 @@ def response_factors(
 def size_factors(
     parameters: Samples, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
 ) -> dict[str, np.ndarray]:
-    r"""The mean response of an input to its own training, Eq. (3), as a product and sum of five factors.
+    r"""The mean response of an input to its own training, equation 3, as a product and sum of five factors.
 
     .. math::
         \langle \Theta(x, x) \rangle = P \big[ 1 + F + X A S \big], \qquad

@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from kbe.checks import Count, Natural, Seed, Shaped, Whole, checked, shown
+from kbe.checks import Count, Natural, Seed, Shaped, Whole, checked
 from kbe.data import encoding
+from kbe.refusals import shown
 
 _TRIALS = 1000
 

@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from kbe.checks import Count, Positive, Seed, checked, shown
+from kbe.checks import Count, Positive, Seed, checked
 from kbe.data import encoding
+from kbe.refusals import shown
 
 CENTRE, REACH = 0.5, 0.25  # of the mean: targets seldom leave the range of a sigmoid head
 

@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from kbe.checks import Confidence, Shaped, checked, shown
+from kbe.checks import Confidence, Shaped, checked
+from kbe.refusals import shown
 
 GAUSSIAN = stats.norm()
 

@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from kbe import checks
+from kbe.refusals import shown
 
 BACKGROUND = {"light": "#ffffff", "dark": "#121212"}
 
@@ -132,9 +132,7 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> _
         If the description is missing or too short to be one.
     """
     if not isinstance(alt, str) or len(alt) < SHORTEST_TEXT:
-        raise ValueError(
-            f"alt is {checks.shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters."
-        )
+        raise ValueError(f"alt is {shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters.")
     light, dark = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
     return _Shown(light, dark, alt)
 

@@ -18,7 +18,7 @@ def predict(
     module: nn.Module,
     run: Annotated[xr.Dataset, Holds("parameters x y mu", "what ensemble.train returns with keep_parameters=True")],
 ) -> xr.Dataset:
-    r"""What the kernel of the start, held constant as in Eq. (12), predicts of an average network's training.
+    r"""What the kernel of the start, held constant as in equation 12, predicts of an average network's training.
 
     .. math:: \mu(t) = y + e^{-K_0 t} (\mu(0) - y)
 
@@ -30,7 +30,7 @@ def predict(
     module
         The architecture.
     run
-        A training on the squared error with the full batch.
+        Gradient descent on the squared error with the full batch.
 
     Returns
     -------
@@ -44,8 +44,9 @@ def predict(
     ValueError
         If the run was not trained so.
     """
-    if run.attrs.get("loss") != "squared_error" or run.attrs.get("batch_size") != run.sizes["point"]:
-        raise ValueError("run must come from training on the squared error with the full batch.")
+    wanted = {"loss": "squared_error", "optimizer": "gradient descent", "batch_size": run.sizes["point"]}
+    if any(run.attrs.get(name) != value for name, value in wanted.items()):
+        raise ValueError("run must come from gradient descent on the squared error with the full batch.")
     weights = run.parameters.transpose("member", "epoch", "parameter")
     targets, mean = run.y.to_numpy(), run.mu.transpose("member", "epoch", "point")
     kernels = tangent_kernel.ensemble_kernel(module, weights[:, 0], run.x.to_numpy(), own_inputs=True)[..., 0, 0]

@@ -91,13 +91,11 @@ def alignment(run: Trained, *, misprinted: bool = False) -> xr.DataArray:
 def first_to_jump(run: Run) -> xr.DataArray:
     """The points at which an output changes by more than the run's `jump`, times the spread of targets, at the onset.
 
-    The run must have recorded the epochs around the onsets.
-
     Returns
     -------
     xarray.DataArray of float, dims (member, point)
         1 for a point that jumps (or turns non-finite), 0 for one that does not yet, NaN for a member
-        whose onset was not recorded.
+        whose onset, or the epoch before it, was not recorded.
 
     Raises
     ------
@@ -113,7 +111,8 @@ def first_to_jump(run: Run) -> xr.DataArray:
     before, after = (outputs.sel(lag=lag, drop=True) for lag in (1, 0))
     spread = xr.DataArray(target_spread(run.y.transpose("member", "point").values), dims="member")
     jumps = ~(abs(after - before) <= run.attrs["jump"] * spread)
-    known = (abs(before.sel(head="mu", drop=True)) < np.inf).all("point")
+    recorded = run.onset.isin(run.epoch) & (run.onset - 1).isin(run.epoch)
+    known = recorded & (abs(before.sel(head="mu", drop=True)) < np.inf).all("point")
     return jumps.any("head").astype(float).where(known)
 
 

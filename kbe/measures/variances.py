@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
-
 import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
 
-from kbe.checks import Count, Seed, TwoHeads, Whole, checked, shown
-from kbe.data import encoding
-from kbe.networks import VarianceNetwork
-from kbe.training import ensemble
+from kbe.checks import TwoHeads, checked
 
 
 @checked
@@ -33,63 +26,3 @@ def variances(run: TwoHeads) -> xr.Dataset:
     both = both.where(np.isfinite(squared_error) & np.isfinite(predicted))
     result = both.assign(gap=abs(both.squared_error - both.predicted))
     return result.assign(onset=run.onset) if "onset" in run else result
-
-
-def _increasing(name: str, value: Any, sizes: dict[str, Any]) -> list[int]:
-    """Whole numbers that increase, as a check of an argument."""
-    found = [Whole(1)(name, one, sizes) for one in np.atleast_1d(value)]
-    if not found or (np.diff(found) <= 0).any():
-        raise ValueError(f"{name} is {shown(value)}: it must be whole numbers that increase.")
-    return found
-
-
-@checked
-def over_sizes(
-    sizes: Annotated[Sequence[int], _increasing],
-    measure: Callable[[xr.Dataset], xr.Dataset] = variances,
-    *,
-    members: Count = 100,
-    bits: Count = 8,
-    repeat: bool = False,
-    seed: Seed = 0,
-    network: Callable = VarianceNetwork,
-    progress: bool = False,
-    **settings: Any,
-) -> xr.Dataset:
-    """Train an ensemble for each size of the data set and keep a measurement of each.
-
-    Parameters
-    ----------
-    sizes
-        N, the points of a data set.
-    measure
-        From a run to the Dataset to keep; a run itself would fill the memory.
-    members
-        Networks for each size.
-    bits
-        b, the length of an input.
-    repeat
-        Whether an input may be drawn more than once.
-    seed
-        Start of all random draws, data and weights.
-    network
-        Makes a member's network.
-    progress
-        Show a progress bar over the sizes on stderr.
-    **settings
-        Further arguments of `ensemble.train`.
-
-    Returns
-    -------
-    xarray.Dataset
-        The measurements along a new first dimension `points`.
-    """
-    data = [encoding.random_encoding(n, bits, members, repeat=repeat, seed=seed) for n in sizes]
-    rows = [
-        measure(ensemble.train(network, one, seed=seed, **settings))
-        for one in tqdm(data, disable=not progress, unit="size")
-    ]
-    # what differs between the sizes is no attribute of them all
-    attributes = {k: v for k, v in rows[0].attrs.items() if all(row.attrs.get(k) == v for row in rows)}
-    result = xr.concat(rows, xr.DataArray(np.array(sizes), dims="points", name="points"), combine_attrs="drop")
-    return result.assign_attrs(attributes)

@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from kbe import statistics
-from kbe.checks import Confidence, Count, Finite, Holds, Seed, Shaped, checked, shown
+from kbe.checks import Confidence, Count, Finite, Holds, Seed, Shaped, checked
+from kbe.refusals import shown
 
 CLOCKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "power": np.log,

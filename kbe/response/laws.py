@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from kbe import statistics
-from kbe.checks import Count, Positive, Real, Seed, Share, checked, shown
+from kbe.checks import Count, Positive, Real, Seed, Share, checked
+from kbe.refusals import shown
 from kbe.response import aging
 
 # The logarithm of each law is a level plus a rate times a clock; a law with a second parameter has a clock for each.
@@ -77,7 +78,7 @@ def classify(
     *,
     tolerance: Positive = 0.1,
     explained: Share = 0.9,
-    level: Annotated[float, Real(0.5, 1)] = 0.95,
+    level: Annotated[float, Real(0.5, below=1)] = 0.95,
     resamples: Count = 40,
     seed: Seed = 0,
 ) -> Law:
@@ -101,7 +102,7 @@ def classify(
     Returns
     -------
     Law
-        The law, "too short" for fewer than three epochs.
+        The law; "too short" for fewer than three epochs, or where no member is left.
     """
     size = _positive(size)
     if size.sizes["epoch"] < 3 or not len(size):

@@ -92,7 +92,7 @@ def fit_profile(
     profile: Annotated[xr.Dataset, Holds("mean pairs distance", "what response_profile returns")],
     weighting: Literal["distances", "pairs"] = "distances",
 ) -> xr.Dataset:
-    r"""The exponential that is closest to a measured profile, and whether the profile is one, Eq. (16).
+    r"""The exponential that is closest to a measured profile, and whether the profile is one, equation 16.
 
     .. math:: K(d) \approx A\, e^{-\beta d}
 
@@ -141,7 +141,7 @@ def fit_profile(
 def compare_shapes(
     profile: Annotated[np.ndarray, Shaped("distances")], distance: Annotated[np.ndarray, Shaped("distances")]
 ) -> xr.Dataset:
-    r"""Which function of the distance a profile is: each predicts one distance from all others, Eq. (16).
+    r"""Which function of the distance a profile is: each predicts one distance from all others, equation 16.
 
     .. math:: A, \quad A\,e^{-\beta d}, \quad A\,e^{-\beta d^2}, \quad A\,(1 + d)^{-\beta}
 

@@ -1,8 +1,9 @@
 """Response kernel dynamics of an average network: rates, solution, and the average at rest (equations 12 to 20).
 
 Arrays hold one value a point, shape (..., n), and Gram matrices have shape (..., n, n); leading dimensions
-(members) broadcast. Time is the paper's: one full-batch step of learning rate eta on the summed loss is a
-time eta, and on the loss averaged over N points a time eta / N. The kernel is constant.
+(members) broadcast in rates and averages; a solution through time is that of one matrix. Time is the paper's: one
+full-batch step of learning rate eta on the summed loss is a time eta, and on the loss averaged over N points a time
+eta / N. The kernel is constant.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def linear_response(
     .. math:: \mu(t) = y + e^{\mp K t} (\mu(0) - y)
 
     with K the `gram`, y the `targets` and mu(0) the `start`. With the sign of equation 15 as printed, `misprinted`,
-    every mode of the error grows.
+    every mode of the error with a positive eigenvalue grows.
 
     Returns
     -------
@@ -172,8 +173,8 @@ def linear_map(
 
     .. math:: \mu_{s} = y + (1 - \eta K)^s (\mu_0 - y)
 
-    with K the `gram`, y the `targets`, mu_0 the `start` and eta the `learning_rate`. It converges if and only if
-    :math:`\eta` times the largest eigenvalue of K is below 2:
+    with K the `gram`, y the `targets`, mu_0 the `start` and eta the `learning_rate`. For a positive definite K it
+    converges if and only if :math:`\eta` times the largest eigenvalue of K is below 2:
 
     >>> linear_map([[2]], [1], [0], 3, learning_rate=0.99).mu.values.ravel().round(3)
     array([0.   , 1.98 , 0.04 , 1.941])
@@ -198,8 +199,8 @@ def effective_weights(gram: SymmetricGram, time: NonNegative) -> np.ndarray:
     .. math:: \mu(t) = W y + (1 - W) \mu(0), \qquad W(t) = 1 - e^{-K t} = K t - \tfrac12 (K t)^2 + \dots
 
     with K the `gram` and t the `time`. Early on, for t far below the inverse of the largest eigenvalue, they are K t:
-    the scale of averaging starts at the kernel's own beta, not at 0. In the end they are the identity. In between
-    each mode of K enters in turn. The rows need not sum to 1 and may hold negative weights.
+    the scale of averaging starts at the kernel's own beta, not at 0. In the end they are the identity, if K is
+    positive definite; in between each mode of K enters in turn. The rows need not sum to 1; weights may be negative.
     """
     values, vectors = linalg.eigh(gram)
     return vectors * -np.expm1(-values * time) @ vectors.T

@@ -12,10 +12,10 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from kbe import checks
+from kbe.refusals import shown
 
 
-class Head(NamedTuple):
+class _HeadFunction(NamedTuple):
     """A head's activation p(z): its value, its inverse, and p' and p'' as functions of p itself."""
 
     value: Callable[[Any], Any]
@@ -24,11 +24,11 @@ class Head(NamedTuple):
     bend: Callable[[Any], Any]
 
 
-HEADS = {
-    "linear": Head(lambda z: z, lambda p: p, np.ones_like, np.zeros_like),
-    "sigmoid": Head(special.expit, special.logit, lambda p: p * (1 - p), lambda p: p * (1 - p) * (1 - 2 * p)),
-    "exponential": Head(np.exp, np.log, lambda p: p, lambda p: p),
-    "softplus": Head(
+HEAD_FUNCTIONS = {
+    "linear": _HeadFunction(lambda z: z, lambda p: p, np.ones_like, np.zeros_like),
+    "sigmoid": _HeadFunction(special.expit, special.logit, lambda p: p * (1 - p), lambda p: p * (1 - p) * (1 - 2 * p)),
+    "exponential": _HeadFunction(np.exp, np.log, lambda p: p, lambda p: p),
+    "softplus": _HeadFunction(
         lambda z: np.logaddexp(0, z),
         lambda p: p + np.log(-np.expm1(-p)),
         lambda p: -np.expm1(-p),
@@ -38,8 +38,8 @@ HEADS = {
 
 
 def _names(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, str]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(one in [*HEADS] for one in value):
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be two of {', '.join(map(repr, HEADS))}.")
+    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(one in [*HEAD_FUNCTIONS] for one in value):
+        raise ValueError(f"{name} is {shown(value)}: it must be two of {', '.join(map(repr, HEAD_FUNCTIONS))}.")
     mean, deviation = value
     return mean, deviation
 

@@ -13,7 +13,6 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from kbe import checks
 from kbe.checks import Array, Distances, Positive, Real, Shaped, Vector, checked
 
 
@@ -134,8 +133,14 @@ def expand_kernel(
     xarray.Dataset
         `weight` (scale), the lambda_k by non-negative least squares, with the scales as
         coordinate; `rms_error` and `largest_error`, in the unit of the values.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for each distance.
     """
-    checks.same_shape(distance=distance, values=values)
+    if distance.shape != values.shape:
+        raise ValueError(f"values has shape {values.shape}: it must be that of distance, {distance.shape}.")
     basis = kernel(distance.reshape(-1, 1), scales)
     weights, _ = scipy.optimize.nnls(basis, values.ravel())
     error = basis @ weights - values.ravel()

@@ -15,7 +15,7 @@ import scipy
 import xarray as xr
 
 from kbe.checks import Deviations, Natural, Points, PointVector, Positive, Real, Shaped, SymmetricGram, checked
-from kbe.theory.heads import HEADS, LINEAR, HeadNames
+from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 from kbe.theory.variance_network import variance_loss, variance_rates
 
 SymmetricGrams = Annotated[np.ndarray, Shaped("... points points", symmetric=True)]
@@ -170,7 +170,9 @@ def _start(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The state (v, u), shape (2, ..., n), and the kernels that act on its two parts, shape (2, ..., n, n)."""
     state = []
-    for name, values, head in zip(("mean", "deviation"), (mean, deviation), (HEADS[one] for one in heads), strict=True):
+    for name, values, head in zip(
+        ("mean", "deviation"), (mean, deviation), (HEAD_FUNCTIONS[one] for one in heads), strict=True
+    ):
         low, high = head.value(-np.inf), head.value(np.inf)
         if values.min() <= low or values.max() >= high:
             raise ValueError(f"{name} must start between {low:g} and {high:g}, the range of its head.")
@@ -181,7 +183,7 @@ def _start(
 
 def _outputs(state: np.ndarray, heads: tuple[str, str]) -> np.ndarray:
     """Mu and sigma, stacked, of the state (v, u)."""
-    return np.stack([HEADS[name].value(part) for name, part in zip(heads, state, strict=True)])
+    return np.stack([HEAD_FUNCTIONS[name].value(part) for name, part in zip(heads, state, strict=True)])
 
 
 def _velocity(kernels: np.ndarray, targets: np.ndarray, state: np.ndarray, heads: tuple[str, str]) -> np.ndarray:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from kbe.checks import Count, Gram, NonNegative, Points, PointVector, Positive, Real, Samples, Shaped, checked
 from kbe.theory.average_network import kernel_average, rate_local, response_rate
-from kbe.theory.heads import HEADS, LINEAR, HeadNames
+from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 
 
 def _nonzero(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
@@ -59,14 +59,14 @@ def curvature(targets: Samples, mean: Samples, deviation: Samples, heads: HeadNa
     targets, mean, deviation
         y, mu and sigma, which broadcast.
     heads
-        The activations of the mean and the deviation head, names in `heads.HEADS`.
+        The activations of the mean and the deviation head, names in `heads.HEAD_FUNCTIONS`.
 
     Returns
     -------
     numpy.ndarray, shape (2, 2, ..., points)
         In the order mean, deviation.
     """
-    on_mean, on_deviation = (HEADS[name] for name in heads)
+    on_mean, on_deviation = (HEAD_FUNCTIONS[name] for name in heads)
     ratio = (targets - mean) / deviation
     first, second = on_mean.slope(mean) / deviation, on_deviation.slope(deviation) / deviation
     both = 2 * ratio * first * second
@@ -107,14 +107,14 @@ def variance_rates(
     mean_factor
         c. Equation 8 gives 1; equation 21 as printed has 1/2.
     heads
-        The activations of the mean and the deviation head, names in `heads.HEADS`.
+        The activations of the mean and the deviation head, names in `heads.HEAD_FUNCTIONS`.
 
     Returns
     -------
     numpy.ndarray, shape (2, ..., points)
         The rates of mu and of sigma, or of v and of u.
     """
-    on_mean, on_deviation = (HEADS[name] for name in heads)
+    on_mean, on_deviation = (HEAD_FUNCTIONS[name] for name in heads)
     ratio = (targets - mean) / deviation  # powers of sigma would underflow long before sigma does
     to_mean = ratio * (on_mean.slope(mean) / deviation)
     to_deviation = (ratio**2 - 1) * (on_deviation.slope(deviation) / deviation)

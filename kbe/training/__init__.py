@@ -1,1 +1,1 @@
-"""Ensembles in training, section II: many independent networks as one computation, by two paths with equal results."""
+"""Ensembles in training, section II: many independent networks as one computation, by two paths that agree."""

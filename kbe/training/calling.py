@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from kbe import checks
+from kbe.refusals import shown
 
 _LOCK = threading.RLock()
 
@@ -78,7 +78,7 @@ def told(what: str) -> Iterator[None]:
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{what}: {checks.shown(error)}.") from error
+        raise ValueError(f"{what}: {shown(error)}.") from error
 
 
 def at_once(function: Callable[..., Tensor], in_dims: Sequence[int | None]) -> Callable[..., Tensor]:

@@ -1,10 +1,10 @@
 """Ensembles: many independent networks trained on data sets of their own, as one computation.
 
-Two paths lead to the same numbers. The reference path is plain torch: the members' parameters are stacked, `torch.func`
-evaluates all of them, one after the other where it cannot do so at once, and any torch optimiser steps them; it takes
-any module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the paper's
-networks, full batch and gradient descent without momentum; it is taken by itself wherever it applies, and the result's
-attributes say which path ran.
+Two paths lead to the same numbers, to rounding. The reference path is plain torch: the members' parameters are stacked,
+`torch.func` evaluates all of them, one after the other where it cannot do so at once, and any torch optimiser steps
+them; it takes any module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for
+the paper's networks, full batch and gradient descent without momentum; it is taken by itself wherever it applies, and
+the result's attributes say which path ran.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import torch
 import xarray as xr
 from torch import nn
 
-from kbe import checks, losses
+from kbe import losses, refusals
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
+from kbe.refusals import shown
 from kbe.training.calling import settled, told
 from kbe.training.compiled import fast
 from kbe.training.examination import alike, examined, examined_loss, examined_optimizer, output_of, some_points
@@ -34,8 +35,8 @@ Epochs = Annotated[np.ndarray, Shaped("epochs", low=0, increasing=True)]
 
 def _device(name: str, value: Any, sizes: dict[str, Any]) -> str:
     if not isinstance(value, (str, torch.device)):
-        raise ValueError(f"{name} is {checks.shown(value)}: it must be a torch device or its name.")
-    with told(f"{name} is {checks.shown(value)}: torch knows no such device, because it says"):
+        raise ValueError(f"{name} is {shown(value)}: it must be a torch device or its name.")
+    with told(f"{name} is {shown(value)}: torch knows no such device, because it says"):
         device = torch.device(value)
     return "cpu" if device.type == "cpu" else str(device)
 
@@ -95,7 +96,7 @@ def train(
         A member's onset is the first epoch in which an output at one of its points is not finite, or changes by more
         than this, in units of the spread of its targets: the range of the middle 98 % of them, at least 1.
     seed
-        Start of all random draws: weights and batches.
+        Start of all random draws: weights, batches and the masks of drop-out.
     dtype
         Precision of weights and outputs.
     path
@@ -113,11 +114,11 @@ def train(
     Returns
     -------
     xarray.Dataset
-        `mu` and, with a second head, `sigma` (member, epoch, point), any further heads as `output`, all
-        of them in evaluation mode, so that drop-out masks in training only;
+        `mu` and, with a second head, `sigma` (member, epoch, point), with more than two heads all of them
+        as `output` (..., head), in evaluation mode, so that drop-out masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
         there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
-        The arguments and the path that ran are attributes.
+        What was trained, how, and the path that ran are attributes.
 
     Raises
     ------
@@ -166,14 +167,14 @@ def _inputs_and_targets(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     if y.dims != ("member", "point") or x.dims[:2] != y.dims or x.ndim < 3:
         dims = f"data.x has dimensions {x.dims} and data.y {y.dims}"
         raise ValueError(f"{dims}: they must be (member, point, ...) and (member, point).")
-    return checks.array("data.x", x.values), checks.array("data.y", y.values)
+    return refusals.array("data.x", x.values), refusals.array("data.y", y.values)
 
 
 def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
     if record is None:
         return epoch_grid(epochs)
     if (record != np.round(record)).any() or record[-1] > epochs:
-        raise ValueError(f"record is {checks.shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
+        raise ValueError(f"record is {shown(record)}: it must hold whole epochs from 0 to epochs, {epochs}.")
     return record.astype(int)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from kbe import checks
+from kbe.refusals import shown
 from kbe.training.calling import at_once, settled, streams, told
 from kbe.training.weights import Stateless, held
 
@@ -42,7 +42,7 @@ def output_of(name: str, module: Callable[[Tensor], Tensor], x: Tensor) -> Tenso
     except ValueError:  # its own sentence
         raise
     except Exception as error:
-        given = f"{name} fails on inputs of shape {tuple(x.shape)}: {checks.shown(error)}"
+        given = f"{name} fails on inputs of shape {tuple(x.shape)}: {shown(error)}"
         raise ValueError(f"{given}{_hint(module, x)}.") from error
     if not isinstance(output, Tensor):
         join = "join what it holds, such as by torch.stack([mean, deviation], -1)"

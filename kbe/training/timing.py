@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from kbe import checks, losses
+from kbe import losses, refusals
 from kbe.checks import Count, Positive, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
@@ -144,7 +144,7 @@ def over(
     trainers: dict[str, FastTrainer] = {}
     counts = []
     for value in values:
-        sizes = {"members": members, "points": points, "bits": 8} | {setting: checks.integer(setting, value, 1)}
+        sizes = {"members": members, "points": points, "bits": 8} | {setting: refusals.integer(setting, value, 1)}
         counts.append(sizes["members"])
         architecture: dict[str, Any] = {} if setting in ("members", "points") else {setting: value}
         data = encoding.random_encoding(min(sizes["points"], 2 ** sizes["bits"]), sizes["bits"], sizes["members"])

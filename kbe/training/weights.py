@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kbe import checks
 from kbe.checks import Count, Seed, checked
 from kbe.data import encoding
+from kbe.refusals import array, shown
 from kbe.training.calling import settled, told
 
 
 def _makes_modules(name: str, value: Any, sizes: dict[str, Any]) -> Callable[[], nn.Module]:
     if isinstance(value, nn.Module) or not callable(value):
-        given = checks.shown(value)
+        given = shown(value)
         raise ValueError(f"{name} is {given}: it must be a callable that makes a torch module, such as its class.")
     return value
 
@@ -78,7 +78,7 @@ def initial_modules(network: Network, members: Count, seed: Seed = 0) -> list[nn
             parameter.data = parameter.data.float().double()
         kinds.append([(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in tensors])
         if (member and modules[-1] is modules[0]) or kinds[-1] != kinds[0]:
-            given = checks.shown(modules[-1])
+            given = shown(modules[-1])
             raise ValueError(f"network makes {given} at last: it must make new modules of one shape.")
     return modules
 
@@ -144,7 +144,7 @@ def with_parameters(module: nn.Module, parameters: ArrayLike) -> nn.Module:
     ValueError
         If they are not as many as the module's.
     """
-    numbers = checks.array("parameters", parameters, finite=False, empty=True)
+    numbers = array("parameters", parameters, finite=False, empty=True)
     values = torch.as_tensor(numbers, dtype=torch.float32 if np.asarray(parameters).dtype == np.float32 else None)
     with told("module cannot be copied"):
         result = copy.deepcopy(module).to(values.dtype)
@@ -162,7 +162,7 @@ def _made(network: Callable[[], nn.Module]) -> nn.Module:
         module = network()
     parameters = list(module.parameters()) if isinstance(module, nn.Module) else []
     if not parameters or any(map(nn.parameter.is_lazy, parameters)):
-        raise ValueError(f"network makes {checks.shown(module)}: it must make a torch module with parameters.")
+        raise ValueError(f"network makes {shown(module)}: it must make a torch module with parameters.")
     return module
 
 

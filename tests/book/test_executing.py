@@ -99,7 +99,7 @@ def test_what_is_missing_is_executed_once_and_pages_about_pages_come_last(book):
 def test_stored_outputs_are_compared_by_nbval_with_the_kept_execution(book):
     (book / "_toc.yml").write_text("- file: book/one.ipynb\n- file: book/two.ipynb\n")
     run(book)
-    storing.store(executions.plan(book))
+    storing.store_outputs(executions.plan(book))
     assert "6 passed" in compared(book)  # two cells of each chapter, and its claims
     path = book / "book" / "two.ipynb"
     stored = nbformat.read(path, 4)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 import shutil
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from kbe.book import contents, executions, sources
+from kbe.book import executions
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = {"scale", "spectrum", "dropout", "cost"}
@@ -165,23 +161,6 @@ def test_one_thread_is_what_is_meant_where_none_is_named(monkeypatch):
     assert executions.environment()["OMP_NUM_THREADS"] == "1"
 
 
-def test_no_module_is_loaded_that_the_key_does_not_know():
-    """By another way: what Python has loaded after a chapter's imports."""
-    code = "\n".join(cell.source for cell in contents.code(contents.notebook(ROOT / "book" / "bayes.md")))
-    imports = "\n".join(line for line in code.splitlines() if line.startswith(("import ", "from ")))
-    listing = "import sys, json; print(json.dumps([m for m in sys.modules if m.split('.')[0] == 'kbe']))"
-    ran = subprocess.run([sys.executable, "-c", f"{imports}\n{listing}"], capture_output=True, text=True, check=True)
-    inside, _ = sources.Sources(ROOT).reached(code)
-    assert set(json.loads(ran.stdout)) == inside
-    assert "kbe.figures.bayes" in inside and "kbe.training.ensemble" in inside
-
-
-def test_nothing_in_the_package_reads_docstrings_or_sources_at_run_time_but_the_index():
-    for path in (ROOT / "kbe").rglob("*.py"):
-        if path.stem not in ("index", "sources"):
-            assert not re.search(r"getsource|getdoc|(?<!, choose)\.__doc__ *[^ =,]", path.read_text()), path
-
-
 def test_the_order_of_the_chapters_is_read_by_the_report(before, book):
     lines = (book / "_toc.yml").read_text().splitlines()
     first, second = (next(n for n, line in enumerate(lines) if name in line) for name in ("scale.ipynb", "cost.ipynb"))
@@ -239,12 +218,6 @@ def test_files_of_open_editors_are_not_read(before, book):
     for folder, name in (("book", ".#scale.md"), ("kbe", "measures/.#scales.py"), ("tests", ".#test_x.py")):
         (book / folder / name).symlink_to("user@host.1")
     assert changed(before, book) == set()
-
-
-def test_no_folder_passes_names_on():
-    """Whoever uses one of its names reads only the file that defines it."""
-    for path in (ROOT / "kbe").rglob("__init__.py"):
-        assert len(ast.parse(path.read_text()).body) == 1 and ast.get_docstring(ast.parse(path.read_text())), path
 
 
 def test_pages_are_chosen_by_name_or_path(book):

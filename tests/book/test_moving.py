@@ -1,23 +1,16 @@
-"""What moved between two runs: verdicts and numbers by hand-made claims, and what is stored only when it is named."""
+"""What moved between two runs: verdicts, numbers and printed lines, by hand-made claims and cells."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 import nbformat
 import pytest
 
-from kbe.book import contents, executions, files, moving, storing
+from kbe.book import moving
 from kbe.book.claims import Claim, Judged
 
-PAGE = """---
-kernelspec:
-  name: python3
-  display_name: Python 3
-  language: python
----
-# Title
+TEXT = """# Title
 
 The scale grows by 0.512 in most networks. Another sentence about
 something else, with 0.5123 and 10.512. It grows in 51 % of them.
@@ -28,13 +21,7 @@ something else, with 0.5123 and 10.512. It grows in 51 % of them.
 :tags: [parameters]
 
 n: int = 3  # how many
-```
-
-```{code-cell}
-:tags: [nbval-check-output]
-
 alt = "By 0.512, as one sees."
-print(n)
 ```
 """
 
@@ -92,7 +79,7 @@ def test_of_a_time_only_the_verdict_is_compared():
 
 def cell(source, text, checked):
     output = nbformat.v4.new_output("stream", name="stdout", text=text)
-    return nbformat.v4.new_code_cell(source, outputs=[output], metadata={"tags": [moving.CHECKED] * checked})
+    return nbformat.v4.new_code_cell(source, outputs=[output], metadata={"tags": ["nbval-check-output"] * checked})
 
 
 def test_what_cells_print_is_compared_by_lines_or_by_numbers():
@@ -113,74 +100,10 @@ def test_what_cells_print_is_compared_by_lines_or_by_numbers():
 
 
 def test_sentences_that_hold_a_claims_name_or_number_are_found():
-    found = moving.sentences(PAGE, judged(estimate=0.512), "one:grows")
+    found = moving.sentences(TEXT, judged(estimate=0.512), "one:grows")
     assert found == [
-        (9, "The scale grows by 0.512 in most networks."),
-        (10, "It grows in 51 % of them."),
-        (12, "- The claim `one:grows` is in this item."),
-        (23, 'alt = "By 0.512, as one sees."'),
+        (3, "The scale grows by 0.512 in most networks."),
+        (4, "It grows in 51 % of them."),
+        (6, "- The claim `one:grows` is in this item."),
+        (12, 'alt = "By 0.512, as one sees."'),
     ]
-
-
-@pytest.fixture
-def book(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "kbe").mkdir()
-    (tmp_path / "_toc.yml").write_text("- file: book/one.ipynb\n")
-    (tmp_path / "book" / "one.md").write_text(PAGE)
-    return tmp_path
-
-
-def executed(book, *measured, printed="3\n"):
-    """The page's execution, kept as if it had run and measured this."""
-    (one,) = executions.plan(book)
-    made = nbformat.from_dict(one.notebook)
-    record = {"claims": [asdict(one) for one in measured]}
-    table = {"text/plain": "table", "application/vnd.kbe.claims+json": record}
-    stream = nbformat.v4.new_output("stream", name="stdout", text=printed)
-    contents.code(made)[-1].outputs = [stream, nbformat.v4.new_output("display_data", table)]
-    made.metadata |= {"language_info": {"name": "python"}, "kbe": {"seconds": 14.2, "finished": "2026", "inputs": {}}}
-    files.write(nbformat.writes(made), one.path)
-    return one
-
-
-def test_a_flipped_verdict_is_stored_only_when_it_is_named(book, capsys):
-    notebook = book / "book" / "one.ipynb"
-    assert storing.store([executed(book, judged(estimate=0.512))]) == [notebook]
-    assert storing.store([executed(book, judged(estimate=0.512))]) == []  # it is right already
-    before = notebook.read_bytes()
-    assert nbformat.reads(before.decode(), 4).metadata.kbe == {"seconds": 10}
-    capsys.readouterr()
-
-    flipped = executed(book, judged(estimate=-0.2, low=-0.3, high=-0.1))
-    with pytest.raises(RuntimeError, match='ACCEPT="one:grows"'):
-        storing.store([flipped])
-    told = capsys.readouterr().out
-    assert notebook.read_bytes() == before
-    assert (
-        "| one:grows | holds: 0.512 (0.4 to 0.6), 100 | does not hold: -0.2 (-0.3 to -0.1), 100 | another verdict |"
-        in told
-    )
-    assert "one.md:9: The scale grows by 0.512 in most networks." in told and "one.md:12" in told
-
-    with pytest.raises(ValueError, match="ACCEPT is 'one:rises': it must name a claim that needs it, one:grows"):
-        storing.store([flipped], ["one:rises"])
-    assert storing.store([flipped], ["one:grows"]) == [notebook] and notebook.read_bytes() != before
-
-
-def test_accepting_one_claim_accepts_no_other(book):
-    notebook = book / "book" / "one.ipynb"
-    storing.store([executed(book, judged(), judged("rises"))])
-    before = notebook.read_bytes()
-    flipped = executed(book, judged(low=-1), judged("rises", low=-1))
-    with pytest.raises(RuntimeError, match='ACCEPT="one:grows one:rises"'):
-        storing.store([flipped], ["one:grows"])
-    assert notebook.read_bytes() == before
-
-
-def test_numbers_that_stay_in_their_interval_are_told_and_stored(book, capsys):
-    storing.store([executed(book, judged())])
-    capsys.readouterr()
-    assert storing.store([executed(book, judged(estimate=0.55), printed="4\n")])
-    told = capsys.readouterr().out
-    assert "moved within its interval" in told and "| one, cell 2 | 3 | 4 | prints otherwise |" in told

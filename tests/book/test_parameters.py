@@ -61,14 +61,14 @@ BAD = [
 
 @pytest.mark.parametrize("values", GOOD)
 def test_what_fits_passes(values, tmp_path):
-    parameters.checked(namespace(**values))
+    parameters.check(namespace(**values))
 
 
 @pytest.mark.parametrize("values", BAD)
 def test_what_does_not_fit_is_refused_in_the_notebook_and_before(values, tmp_path):
     (name,) = values
     with pytest.raises(ValueError, match=f"^{name} is .*: it must be of type"):
-        parameters.checked(namespace(**values))
+        parameters.check(namespace(**values))
     with pytest.raises(ValueError, match=f"^{name} is .*: it must be of type"):
         parameters.suiting(chapter(tmp_path, (CELL + "flag: bool = True  # x", ["parameters"])), values)
 
@@ -80,24 +80,24 @@ def test_bounds_hold_for_numbers_each_of_a_list_and_names(members, size, head):
     bounds = {"members": (1, None), "sizes": (1, 10), "head": ("a", "b"), "seed": (0, None)}
     given_now = namespace(members=members, sizes=[1, size], head=head)
     if allowed:
-        parameters.checked(given_now, **bounds)
+        parameters.check(given_now, **bounds)
     else:
         with pytest.raises(ValueError, match="it must be"):
-            parameters.checked(given_now, **bounds)
+            parameters.check(given_now, **bounds)
 
 
 def test_a_name_that_papermill_injected_and_the_chapter_lacks_is_refused():
     with pytest.raises(ValueError, match="no parameter 'membres': its parameters are members, rate"):
-        parameters.checked(namespace(In=["", "# Parameters\nmembers = 3\nmembres = 5\n", "parameters.checked()"]))
+        parameters.check(namespace(In=["", "# Parameters\nmembers = 3\nmembres = 5\n", "parameters.check()"]))
 
 
 def test_other_names_of_a_used_kernel_are_no_parameters():
-    parameters.checked(namespace(In=["", "result = 3", "parameters.checked()"], result=3, data=[1]))
+    parameters.check(namespace(In=["", "result = 3", "parameters.check()"], result=3, data=[1]))
 
 
 def test_a_bound_on_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="no parameter 'membres'"):
-        parameters.checked(namespace(), membres=(1, None))
+        parameters.check(namespace(), membres=(1, None))
 
 
 def test_unknown_names_are_refused_before_anything_runs(tmp_path):
@@ -110,7 +110,7 @@ def test_unknown_names_are_refused_before_anything_runs(tmp_path):
 @pytest.mark.parametrize("path", ["nothing", "nothing.ipynb", ".", "README.md"])
 def test_a_chapter_that_is_no_notebook_is_refused(path):
     with pytest.raises(ValueError, match=r"it must be an \.ipynb"):
-        parameters.notebook(path)
+        parameters.find_notebook(path)
 
 
 @pytest.mark.parametrize(

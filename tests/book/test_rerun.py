@@ -1,4 +1,4 @@
-"""Reruns and sweeps by papermill on a tiny chapter, and the command line over them."""
+"""Reruns and sweeps by papermill on a tiny chapter."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 
-from kbe.book import claims, cli
 from kbe.book.rerun import rerun, sweep
-
-SOURCES = [
-    ("from kbe import parameters", []),
-    ("members: int = 100  # independent networks\nrate: float = 0.5  # step", ["parameters"]),
-    ("parameters.checked(globals(), members=(1, None))", []),
-    ("if rate == 13:\n    raise OverflowError('too much')\nprint(members * rate)", []),
-]
-
-
-@pytest.fixture
-def chapter(tmp_path):
-    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in SOURCES]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "tiny.ipynb")
-    return tmp_path / "tiny.ipynb"
 
 
 def printed(path):
@@ -94,42 +78,6 @@ def test_a_bad_grid_is_refused_before_anything_runs(chapter, tmp_path, grid):
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_command_line_lists_runs_and_sweeps(chapter, tmp_path, capsys):
-    assert cli.main(["parameters", str(chapter)]) == 0
-    assert capsys.readouterr().out.splitlines()[0].split() == ["members", "int", "100", "independent", "networks"]
-    assert cli.main(["rerun", str(chapter), "-p", "members", "6", "-o", str(tmp_path / "out.ipynb")]) == 0
-    assert printed(tmp_path / "out.ipynb") == "3.0"
-    assert cli.main(["sweep", str(chapter), "-p", "members", "2,", "-o", str(tmp_path / "runs")]) == 0
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tiny-members=2.ipynb"]
-
-
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [
-        (["rerun", "{chapter}", "-p", "membres", "8", "-o", "out.ipynb"], 2),
-        (["rerun", "{chapter}", "-p", "members", "many", "-o", "out.ipynb"], 2),
-        (["rerun", "nothing", "-o", "out.ipynb"], 2),
-        (["rerun", "{chapter}"], 2),
-        (["sweep", "{chapter}", "-p", "members", "2,x", "-o", "runs"], 2),
-        (["rewind"], 2),
-        ([], 2),
-        (["rerun", "{chapter}", "-p", "rate", "13", "-o", "{folder}/out.ipynb"], 1),
-    ],
-)
-def test_the_command_line_answers_bad_input_with_one_sentence(chapter, tmp_path, capsys, words, status):
-    words = [word.format(chapter=chapter, folder=tmp_path) for word in words]
-    try:
-        assert cli.main(words) == status
-    except SystemExit as stopped:  # argparse's own way out
-        assert stopped.code == status
-    captured = capsys.readouterr()
-    assert captured.out == "" and len(captured.err.strip().splitlines()) == 1
-
-
-def test_a_rerun_too_small_to_decide_says_undecided():
-    assert claims.Claim("so", "So.", "II", "x", above=0).judge(range(1, 9)).verdict == claims.UNDECIDED
-
-
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter, tmp_path, place):
     (tmp_path / "file").write_text("kept")
@@ -144,17 +92,3 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter
 def test_a_grid_that_is_no_mapping_of_lists_is_refused(chapter, tmp_path, grid):
     with pytest.raises(ValueError, match="it must be"):
         sweep(chapter, grid, tmp_path / "runs")
-
-
-def test_the_command_line_refuses_a_name_given_twice(chapter, capsys):
-    assert cli.main(["rerun", str(chapter), "-p", "members", "2", "-p", "members", "3", "-o", "out.ipynb"]) == 2
-    assert capsys.readouterr().err == "-p members is given more than once: it must be given once.\n"
-
-
-def test_an_interrupt_of_the_command_line_says_so(monkeypatch, capsys):
-    def interrupted(chapter):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli.parameters, "declared", interrupted)
-    assert cli.main(["parameters", "any"]) == 130
-    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -97,6 +97,11 @@ def test_first_to_jump_takes_the_spread_of_targets_for_its_unit():
     np.testing.assert_array_equal(trajectories.first_to_jump(run), [[0, 0, 1], [0, 1, 1]])
 
 
+def test_first_to_jump_does_not_know_what_was_not_recorded():
+    run = made(np.zeros((1, 3, 2)), np.ones((1, 3, 2)), [5]).assign_coords(epoch=[0, 4, 6])
+    assert np.isnan(trajectories.first_to_jump(run)).all()
+
+
 def test_first_to_jump_agrees_with_the_onset_that_training_noted():
     run = ensemble.train(VarianceNetwork, encoding.random_encoding(5, 8, 6), epochs=200, record=range(201))
     jumping = trajectories.first_to_jump(run)

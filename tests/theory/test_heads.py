@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from kbe.theory.heads import HEADS
+from kbe.theory.heads import HEAD_FUNCTIONS
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,6 @@ from kbe.theory.heads import HEADS
     [("linear", -np.inf, np.inf), ("sigmoid", 0, 1), ("exponential", 0, np.inf), ("softplus", 0, np.inf)],
 )
 def test_a_head_has_an_inverse_over_its_range(name, low, high):
-    head, inputs = HEADS[name], np.linspace(-4, 4, 9)
+    head, inputs = HEAD_FUNCTIONS[name], np.linspace(-4, 4, 9)
     assert_allclose(head.inverse(head.value(inputs)), inputs, atol=1e-12)
     assert (head.value(-np.inf), head.value(np.inf)) == (low, high)

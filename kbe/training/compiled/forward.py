@@ -86,7 +86,7 @@ def _read_out(layer, heads, weights, first_weight, hidden, nodes, outputs):
 
 @compiled
 def propagate(network, weights, mask, sums, values, hidden, nodes, outputs):
-    """All layers and heads, Eq. (9) to (11); `mask` is None where there is no drop-out."""
+    """All layers and heads, equations 9 to 11; `mask` is None where there is no drop-out."""
     table, sources, _, kind, first_weight, heads = network
     for number in range(table.shape[0]):
         _convolve(table[number], sources, weights, hidden, sums)

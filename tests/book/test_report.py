@@ -1,0 +1,86 @@
+"""The table of claims, the lines that regression compares, and the report read back from a stored notebook."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+from kbe.book import report
+from kbe.book.claims import UNDECIDED, Claim
+
+MIME = "application/vnd.kbe.claims+json"
+
+
+def claim(name="so", **criterion) -> Claim:
+    return Claim(name, "It is so.", "III.A", "the median", **({"members": 10} | criterion))
+
+
+def write(notebook, judged):
+    """A notebook file with a table of claims, a cell that shows nothing, and a cell without outputs."""
+    shown = {"output_type": "execute_result", "data": DisplayFormatter().format(report.claim_table(judged))[0]}
+    cells = [{"outputs": [shown]}, {"outputs": []}, {}]
+    notebook.write_text(json.dumps({"cells": cells}, allow_nan=False))
+    return notebook
+
+
+def test_printed_figure_is_rounded_and_withheld_when_undecided(capsys):
+    clear = claim(above=1, digits=1).judge_value(2345.6, (2000, 3000), 10)
+    open_ = claim(above=1, digits=1).judge_value(1, (0, 3), 10)
+    report.verdicts([clear, open_])
+    assert capsys.readouterr().out == "holds: It is so. [about 2000]\nundecided: It is so.\n"
+
+
+def test_report_reads_back_what_a_notebook_stores(tmp_path):
+    judged = [
+        claim("grows", above=1).judge_value(2, (1.5, 2.5), 12, left_out=3),
+        claim("onset-20", below=1).judge_value(2, (1.5, 2.5), 12),
+    ]
+    notebook = write(tmp_path / "chapter.ipynb", judged)
+    assert report.stored(notebook) == judged
+    assert report.tally(judged) == "holds: 1, does not hold: 1, undecided: 0"
+    text = repr(report.report([notebook]))
+    assert text.startswith("| Name | Verdict |")
+    assert "| `chapter:grows` | **holds** |" in text and "| `chapter:onset-20` | **does not hold** |" in text
+    assert "12 members (3 left out)" in text
+
+
+def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
+    notebook = write(tmp_path / "chapter.ipynb", [claim(above=1).judge_value(2, (1.5, 2.5), 12)])
+    stored = json.loads(notebook.read_text())
+    del stored["cells"][0]["outputs"][0]["data"][MIME]["claims"][0]["claim"]["name"]
+    notebook.write_text(json.dumps(stored))
+    for read in (report.stored, lambda path: report.report([path])):
+        with pytest.raises(ValueError, match=r"^notebook is .*chapter\.ipynb'.* run `make notebooks`\.$"):
+            read(notebook)
+
+
+def test_two_claims_of_one_name_make_no_table():
+    one, two, other = (claim(name, above=1).judge_value(2, (2, 2), 12) for name in ("grows", "grows", "falls"))
+    with pytest.raises(ValueError, match=r"^judged has more than one claim named 'grows': each must .*\.$"):
+        report.claim_table([one, other, two])
+    assert len(report.claim_table([one, other]).rows) == 2
+
+
+def test_what_was_not_measured_is_stored_as_json_can_hold_it(tmp_path):
+    judged = claim(above=0).judge([np.nan])
+    (again,) = report.stored(write(tmp_path / "x.ipynb", [judged]))
+    assert again.verdict == UNDECIDED and np.isnan(again.estimate) and again.left_out == 1
+
+
+@pytest.mark.parametrize("bad", [None, [], 5, ["x"]])
+def test_a_table_of_what_is_no_claim_is_refused(bad):
+    for make in (report.claim_table, report.verdicts):
+        with pytest.raises(ValueError, match="judged is"):
+            make(bad)
+
+
+def test_what_is_no_notebook_is_refused_by_name(tmp_path):
+    (tmp_path / "bad.ipynb").write_text("no")
+    with pytest.raises(ValueError, match=r"notebook is .*bad\.ipynb'.*JSON"):
+        report.stored(tmp_path / "bad.ipynb")
+    for missing in (tmp_path / "none.ipynb", 3):
+        with pytest.raises(ValueError, match=r"notebook is .*there is no such file"):
+            report.stored(missing)
