@@ -136,10 +136,10 @@ def _boundary_distance(module: BitNetwork, parameters: np.ndarray, inputs: np.nd
         pieces = zip(*(values.split(max(1, ROWS // x.shape[1])) for values in (weights, points)), strict=True)
         return torch.cat([vmap(network.outputs)(*some)[..., 0] for some in pieces]) - THRESHOLD
 
-    with network.threads(), torch.enable_grad():
+    with network.settled(), torch.enable_grad():
         points = x.clone().requires_grad_()
         slope = torch.autograd.grad(outputs(weights, points).sum(), points)[0]
-    with network.threads(), torch.no_grad():
+    with network.settled(), torch.no_grad():
         here = outputs(weights, x)
         way = -torch.sign(here)[..., None] * slope / slope.norm(dim=-1, keepdim=True)
         high = torch.full_like(here, np.inf)

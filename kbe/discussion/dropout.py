@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import nn
-from torch.func import vmap
 
 from kbe.checks import Array, Count, Holds, Real, Seed, Shaped, checked
 from kbe.response.functional import PureNetwork
-from kbe.training.reference import DROPOUTS
+from kbe.training.calling import at_once, settled, told
+from kbe.training.weights import Network, architecture
 
 KeptNetworks = Annotated[xr.Dataset, Holds("parameters x y", "what ensemble.train returns with keep_parameters=True")]
 Drawn = Annotated[xr.Dataset, Holds("mask mu sigma y", "what masked_outputs returns for two heads")]
 
 
 @checked
-def masked_outputs(
-    network: Callable[[], nn.Module], run: KeptNetworks, masks: Count = 50, seed: Seed = 0
-) -> xr.Dataset:
+def masked_outputs(network: Network, run: KeptNetworks, masks: Count = 50, seed: Seed = 0) -> xr.Dataset:
     """The outputs of trained networks with masks drawn at random, as in training.
 
     Parameters
@@ -41,15 +37,11 @@ def masked_outputs(
     xarray.Dataset
         `mu` and `sigma` (mask, member, epoch, point), and `y` (member, point).
     """
-    pure = PureNetwork(network())
-    for part in pure.module.modules():
-        if isinstance(part, DROPOUTS):
-            part.train()
+    pure = PureNetwork(architecture(network), masked=True)
     x = pure.inputs("run.x", run.x.values, run.sizes["member"], own=True)
-    members = vmap(pure.outputs, randomness="different")
-    again = vmap(lambda _, weights: members(weights, x), (0, None), randomness="different")
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), pure.threads():
-        torch.manual_seed(seed)
+    members = at_once(pure.outputs, (0, 0))
+    again = at_once(lambda _, weights: members(weights, x), (0, None))
+    with torch.no_grad(), pure.settled(), settled(seed=seed), told("network fails"):
         epochs = run.parameters.transpose("epoch", "member", "parameter").values
         outputs = np.stack(
             [again(torch.arange(masks), pure.stack("run.parameters", weights)).numpy() for weights in epochs], 2

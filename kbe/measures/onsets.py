@@ -1,7 +1,8 @@
 """The onset of the instability: when it comes, how sharply, and on what it depends (section III.B).
 
-The onset is the first epoch in which an output at one of a member's points changes by more than the run's attribute
-`jump`, or is not finite. Outputs of bounded heads jump across their range and stick, those of unbounded heads diverge:
+The onset is the first epoch in which an output at one of a member's points is not finite, or changes by more than the
+run's attribute `jump` times the spread of the member's targets: the range of the middle 98 % of them, at least 1, as
+for targets of 0 and 1. Outputs of bounded heads jump across their range and stick, those of unbounded heads diverge:
 both within a step or two of far smaller changes. With bounded heads the onset hardly depends on the threshold; an
 unbounded head may pass a small one early on, without any instability.
 """

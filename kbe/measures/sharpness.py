@@ -13,6 +13,8 @@ from torch.func import grad, jacrev
 from kbe import losses
 from kbe.checks import Array, Shaped, checked
 from kbe.response.functional import PureNetwork
+from kbe.training.calling import told
+from kbe.training.examination import examined_loss
 
 
 @checked
@@ -37,7 +39,8 @@ def sharpness(
     module
         The architecture; its own weights do not matter.
     parameters
-        A flat weight vector for each member, in the order of `module.parameters()`.
+        A flat weight vector for each member, in the order of `module.parameters()`, and after it what the
+        member's buffers hold. Only weights that require a gradient have a curvature.
     x, y
         Each member's inputs, shape (members, points, ...), and their targets.
     loss
@@ -61,19 +64,20 @@ def sharpness(
     targets = torch.as_tensor(y).to(weights)
     if targets.shape != inputs.shape[:2]:
         raise ValueError(f"y has shape {tuple(targets.shape)}: it must be {tuple(inputs.shape[:2])}, as x has points.")
-    reduce = getattr(torch, reduction)
+    with network.settled():
+        examined_loss(loss, network.outputs(network.weights.clone().requires_grad_(), inputs[0]), targets[0])
+    reduce, trained = getattr(torch, reduction), network.trained.nonzero()[:, 0]
 
-    def total(w: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return reduce(loss(network.outputs(w, x), y))
+    def total(moving: Tensor, weights: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return reduce(loss(network.outputs(weights.index_copy(0, trained, moving), x), y))
+
+    def largest(weights: Tensor, x: Tensor, y: Tensor) -> float:
+        if not weights.isfinite().all():
+            return np.nan
+        matrix = hessian(weights[trained], weights, x, y).detach()
+        return float(torch.linalg.eigvalsh(matrix)[-1]) if matrix.isfinite().all() else np.nan
 
     # Member by member: a Hessian over stacked members is far slower than one after the other.
     hessian = jacrev(grad(total))
-    with network.threads():
-        return np.array([_largest(hessian, *member) for member in zip(weights, inputs, targets, strict=True)])
-
-
-def _largest(hessian: Callable[..., Tensor], weights: Tensor, x: Tensor, y: Tensor) -> float:
-    if not weights.isfinite().all():
-        return np.nan
-    matrix = hessian(weights, x, y).detach()
-    return float(torch.linalg.eigvalsh(matrix)[-1]) if matrix.isfinite().all() else np.nan
+    with network.settled(), told("module or loss cannot be differentiated twice"):
+        return np.array([largest(*member) for member in zip(weights, inputs, targets, strict=True)])

@@ -9,6 +9,7 @@ import xarray as xr
 
 from kbe.checks import Holds, Run, Shaped, checked
 from kbe.measures.onsets import at_lags
+from kbe.training.record import target_spread
 
 Trained = Annotated[xr.Dataset, Holds("mu sigma y onset", "what ensemble.train returns for two heads")]
 
@@ -88,7 +89,7 @@ def alignment(run: Trained, *, misprinted: bool = False) -> xr.DataArray:
 
 @checked
 def first_to_jump(run: Run) -> xr.DataArray:
-    """The points at which an output changes by more than the run's `jump` at the onset itself.
+    """The points at which an output changes by more than the run's `jump`, times the spread of targets, at the onset.
 
     Returns
     -------
@@ -108,7 +109,8 @@ def first_to_jump(run: Run) -> xr.DataArray:
         at_lags(run[[*heads, "onset"]], np.array([1, 0]))[heads].to_array("head").transpose(..., "member", "point")
     )
     before, after = (outputs.sel(lag=lag, drop=True) for lag in (1, 0))
-    jumps = ~(abs(after - before) <= run.attrs["jump"])
+    spread = xr.DataArray(target_spread(run.y.transpose("member", "point").values), dims="member")
+    jumps = ~(abs(after - before) <= run.attrs["jump"] * spread)
     recorded = run.onset.isin(run.epoch) & (run.onset - 1).isin(run.epoch)
     known = recorded & (abs(before.sel(head="mu", drop=True)) < np.inf).all("point")
     return jumps.any("head").astype(float).where(known)

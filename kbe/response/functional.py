@@ -1,23 +1,25 @@
-"""Any torch module as a pure function of one flat vector of weights, with its derivatives.
+"""Any torch module as a pure function of one flat vector of what it holds, with its derivatives.
 
-The order of a flat vector is that of `module.parameters()`, as `torch.nn.utils.parameters_to_vector`
-makes it. The module that is given stays as it is: a copy is used, in evaluation mode, so that dropout
-is off and batch normalisation uses the statistics that it has stored.
+The vector holds a module's parameters, in the order of `module.parameters()`, then its buffers, as `flat_parameters`
+makes it. The module that is given stays as it is: a copy is used, in evaluation mode, so that drop-out is off. A module
+whose output at a point depends on other points, or on what was called before, is refused.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
-from torch.nn.utils import parameters_to_vector
 
 from kbe.checks import Count, Natural, Shaped, checked
+from kbe.training.calling import at_once, settled, told
+from kbe.training.examination import examined, output_of, some_points
+from kbe.training.weights import Stateless, flattened, held
 
 JACOBIAN_NUMBERS = 2**18  # in a Jacobian held at once when no block is asked for: 2 MiB in float64 stay in the cache
 
@@ -34,12 +36,15 @@ class PureNetwork:
     dtype
         The precision of weights, inputs and results.
 
+    masked
+        Whether the module stays in the mode in which it is, as in training, where drop-out masks.
+
     Attributes
     ----------
     weights : Tensor, shape (parameters,)
-        The module's present weights.
+        What the module holds at present.
     trained : Tensor, shape (parameters,)
-        One where a weight requires a gradient, zero where it does not.
+        Where there is a weight that requires a gradient; the others and the buffers count as fixed.
 
     Raises
     ------
@@ -48,15 +53,19 @@ class PureNetwork:
     """
 
     @checked
-    def __init__(self, module: nn.Module, dtype: torch.dtype = torch.float64) -> None:
-        if not any(p.requires_grad and p.numel() for p in module.parameters()):
+    def __init__(self, module: nn.Module, dtype: torch.dtype = torch.float64, *, masked: bool = False) -> None:
+        tensors = held(module)
+        if not any(tensor.requires_grad and tensor.numel() for tensor in tensors):
             raise ValueError("module has no parameter that requires a gradient: there is nothing to train.")
         if not dtype.is_floating_point:
             raise ValueError(f"dtype is {dtype}: it must be a floating-point torch dtype.")
-        self.module = copy.deepcopy(module).to(dtype).eval()
-        self.weights = parameters_to_vector(self.module.parameters()).detach()
-        self.trained = torch.cat([torch.full_like(p, p.requires_grad).flatten() for p in self.module.parameters()])
-        self._shapes = {name: p.shape for name, p in self.module.named_parameters()}
+        self.weights = flattened(tensors, dtype)
+        self.trained = torch.cat([torch.full_like(t, t.requires_grad, dtype=torch.bool).flatten() for t in tensors])
+        with told("module cannot be copied"):
+            self._given, own = copy.deepcopy(module).to(dtype), copy.deepcopy(module).to(dtype)
+        self.module = own if masked else own.eval()
+        self._kinds, self._call = [(t.shape, t.dtype, t.requires_grad) for t in held(own)], Stateless(own)
+        self._at_points = at_once(lambda weights, point: self.outputs(weights, point[None])[0], (0, 0))
 
     def stack(self, name: str, value: ArrayLike) -> Tensor:
         """Flat weight vectors (members, parameters) as a tensor of this network's precision, on its device.
@@ -84,13 +93,16 @@ class PureNetwork:
         Raises
         ------
         ValueError
-            If the shape is another.
+            If the shape is another, or the module is no function of one such input.
         """
-        x = torch.as_tensor(Shaped()(name, _plain(value), {})).to(self.weights)
+        numbers = Shaped()(name, _plain(value), {})
+        x = torch.as_tensor(np.require(numbers, requirements="W")).to(self.weights)
         if x.ndim < 1 + own or (own and len(x) != members):
             wanted = f"({members}, n, ...)" if own else "(n, ...)"
             raise ValueError(f"{name} has shape {tuple(x.shape)}: it must be {wanted}.")
-        return x if own else x.expand(members, *x.shape)
+        x = x if own else x.expand(members, *x.shape)
+        examined("module", self._given, some_points(x))
+        return x
 
     def heads(self, inputs: Tensor) -> int:
         """The number of outputs, found by a trial of the first of the inputs (members, n, ...).
@@ -101,35 +113,27 @@ class PureNetwork:
             If the module cannot take such inputs or gives an output of another shape.
         """
         trial = inputs[0, :1].expand(2, *inputs.shape[2:])
-        try:
-            with torch.no_grad():
-                shape = tuple(self.module(trial).shape)
-        except (RuntimeError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"module cannot take inputs of shape {tuple(trial.shape[1:])}: {error}.") from error
-        if len(shape) not in (1, 2) or shape[0] != 2 or 0 in shape:
-            raise ValueError(f"module turns 2 inputs into outputs of shape {shape}: it must be (2, heads) or (2,).")
-        return shape[1] if len(shape) == 2 else 1
+        with self.settled(), torch.no_grad():
+            output = output_of("module", self.module, trial)
+        return output.shape[1] if output.ndim == 2 else 1
 
     def block(self, heads: int) -> int:
         """The number of inputs whose Jacobians fit into 2 MiB in float64, at least 1."""
         return max(1, JACOBIAN_NUMBERS // (heads * len(self.weights)))
 
-    @contextmanager
-    def threads(self) -> Iterator[None]:
-        """Let torch use one thread for a small network; its own setting comes back at the end."""
-        before = torch.get_num_threads()
-        if len(self.weights) < SMALL:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    def settled(self) -> AbstractContextManager[None]:
+        """Torch as the module needs it, with one thread for a small one; its own settings come back at the end."""
+        threads = 1 if len(self.weights) < SMALL else None
+        return settled(threads=threads, dtype=self.weights.dtype, device=self.weights.device)
 
     def outputs(self, weights: Tensor, x: Tensor) -> Tensor:
         """The outputs (n, heads) at other weights (parameters,) and inputs (n, ...)."""
-        pieces = weights.split([shape.numel() for shape in self._shapes.values()])
-        named = {name: piece.view(shape) for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)}
-        return functional_call(self.module, named, (x,)).reshape(len(x), -1)
+        pieces = weights.split([shape.numel() for shape, _, _ in self._kinds])
+        tensors = [
+            (piece if trained else piece.detach()).view(shape).to(kind)
+            for piece, (shape, kind, trained) in zip(pieces, self._kinds, strict=True)
+        ]
+        return self._call(tensors, x).reshape(len(x), -1)
 
     def jacobian(self, weights: Tensor, x: Tensor) -> Tensor:
         """The derivatives of the outputs in the trained weights, (members, n, heads, parameters); zero in the others.
@@ -138,10 +142,10 @@ class PureNetwork:
         """
         # Each input gets a copy of the weights to itself. `jacrev` would do the same, and load torch's compiler.
         own = weights[:, None].repeat(1, x.shape[1], 1).flatten(0, 1).requires_grad_()
-        with torch.enable_grad():  # whatever the caller has set
-            outputs = vmap(lambda w, point: self.outputs(w, point[None])[0])(own, x.flatten(0, 1))
+        with torch.enable_grad(), told("module cannot be differentiated"):  # whatever the caller has set
+            outputs = self._at_points(own, x.flatten(0, 1))
             slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(1)]
-        return torch.stack(slopes, 1).unflatten(0, x.shape[:2]) * self.trained
+        return torch.stack(slopes, 1).unflatten(0, x.shape[:2])
 
 
 @checked

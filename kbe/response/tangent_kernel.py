@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
-from torch.func import jvp, vjp, vmap
+from torch.func import jvp, vjp
 
 from kbe.checks import Count, Positive, Shaped, checked
 from kbe.response.functional import PureNetwork, slices
+from kbe.training.calling import at_once, told
 
 Kernel = Annotated[np.ndarray, Shaped("... n m heads trained_heads", finite=False)]  # members that blew up have NaN
 
@@ -36,8 +37,8 @@ def neural_tangent_kernel(
     Parameters
     ----------
     module
-        Maps inputs (n, ...) to outputs (n, heads), or (n,), which counts as one head. Weights that require
-        no gradient do not enter. The module stays as it is: a copy is used, in evaluation mode.
+        Maps inputs (n, ...) to outputs (n, heads), or (n,), which counts as one head, each input by itself.
+        Weights that require no gradient do not enter. The module stays as it is: a copy is used, in evaluation mode.
     first : array, shape (n, ...)
         The inputs x at which the output is watched.
     second : array, shape (m, ...), or None
@@ -76,8 +77,8 @@ def ensemble_kernel(
     module
         The architecture; its own weights do not matter.
     parameters : array, shape (members, parameters)
-        A flat weight vector w for each member, in the order of `module.parameters()`. A member
-        with non-finite weights gets a non-finite kernel and leaves the others alone.
+        A flat weight vector w for each member, in the order of `module.parameters()`, and after it what the
+        member's buffers hold. A member with non-finite weights gets a non-finite kernel and leaves the others alone.
     first, second
         As for `neural_tangent_kernel`; with `own_inputs` the shapes are (members, n, ...) and (members, m, ...).
     own_inputs
@@ -97,7 +98,7 @@ def ensemble_kernel(
     (members, n), m, heads = left.shape[:2], right.shape[1], (network.heads(left), network.heads(right))
     rows = block or network.block(heads[0])
     result = weights.new_empty(members, n * heads[0], m * heads[1])
-    with network.threads():
+    with network.settled():
         for some, i in product(slices(members, max(1, rows // max(n, m))), slices(n, rows)):
             watched = network.jacobian(weights[some], left[some, i])
             for j in slices(m, rows):
@@ -179,8 +180,9 @@ def kernel_vector_product(
     if v.shape != (x.shape[1], network.heads(x)):
         raise ValueError(f"vector has shape {tuple(v.shape)}: it must be {(x.shape[1], network.heads(x))}.")
     pieces = [(lambda w, some=some: network.outputs(w, x[0, some]), v[some]) for some in slices(len(v), block)]
-    pulled = sum(vjp(outputs, network.weights)[1](cotangent)[0] for outputs, cotangent in pieces) * network.trained
-    pushed = [jvp(outputs, (network.weights,), (pulled,))[1] for outputs, _ in pieces]
+    with network.settled(), told("module cannot be differentiated"):
+        pulled = sum(vjp(outputs, network.weights)[1](cotangent)[0] for outputs, cotangent in pieces)
+        pushed = [jvp(outputs, (network.weights,), (pulled,))[1] for outputs, _ in pieces]
     return torch.cat(pushed).detach().cpu().numpy()
 
 
@@ -216,11 +218,12 @@ def one_step_response(
     left = network.inputs("first", first)
     right = left if second is None else network.inputs("second", second)
     heads, trained_heads = network.heads(left), network.heads(right)
-    before, responses = network.outputs(network.weights, left[0]), []
-    with network.threads():
+    outputs, responses = at_once(network.outputs, (0, None)), []
+    with network.settled():
+        before = network.outputs(network.weights, left[0])
         for some in slices(right.shape[1], block or network.block(heads)):
             slopes = network.jacobian(network.weights[None], right[:, some])[0].flatten(0, 1)
-            after = vmap(network.outputs, (0, None))(network.weights - learning_rate * slopes, left[0])
+            after = outputs(network.weights - learning_rate * slopes, left[0])
             responses.append(((after - before) / -learning_rate).unflatten(0, (-1, trained_heads)))
     return torch.cat(responses).permute(2, 0, 3, 1).detach().cpu().numpy()
 

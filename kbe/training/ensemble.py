@@ -1,18 +1,18 @@
 """Ensembles: many independent networks trained on data sets of their own, as one computation.
 
-Two paths lead to the same numbers, to rounding. The reference path is plain torch: the members' parameters
-are stacked, `torch.func` evaluates all of them, and any torch optimiser steps them; it takes any
-module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for the
-paper's networks, full batch and gradient descent without momentum; it is taken by itself
-wherever it applies, and the result's attributes say which path ran.
+Two paths lead to the same numbers, to rounding. The reference path is plain torch: the members' parameters are stacked,
+`torch.func` evaluates all of them, one after the other where it cannot do so at once, and any torch optimiser steps
+them; it takes any module, any loss, batches and devices. The fast path (`kbe.training.compiled.fast`) is compiled for
+the paper's networks, full batch and gradient descent without momentum; it is taken by itself wherever it applies, and
+the result's attributes say which path ran.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -23,12 +23,25 @@ from torch import nn
 from kbe import losses, refusals
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
 from kbe.refusals import shown
+from kbe.training.calling import settled, told
 from kbe.training.compiled import fast
-from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow
+from kbe.training.examination import alike, examined, examined_loss, examined_optimizer, output_of, some_points
+from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow, point_losses, storable, target_spread
 from kbe.training.reference import ReferenceTrainer
 from kbe.training.weights import Network, flat_parameters, initial_modules
 
 Epochs = Annotated[np.ndarray, Shaped("epochs", low=0, increasing=True)]
+
+
+def _device(name: str, value: Any, sizes: dict[str, Any]) -> str:
+    if not isinstance(value, (str, torch.device)):
+        raise ValueError(f"{name} is {shown(value)}: it must be a torch device or its name.")
+    with told(f"{name} is {shown(value)}: torch knows no such device, because it says"):
+        device = torch.device(value)
+    return "cpu" if device.type == "cpu" else str(device)
+
+
+Device = Annotated[str, _device]
 Threads = Annotated[int, Whole(1, 1024)]  # far beyond any use; many more would end the process
 
 
@@ -48,7 +61,7 @@ def train(
     seed: Seed = 0,
     dtype: Literal["float64", "float32"] = "float64",
     path: Literal["auto", "fast", "reference"] = "auto",
-    device: str = "cpu",
+    device: Device = "cpu",
     threads: Threads | None = None,
     keep_parameters: bool = False,
     progress: bool = False,
@@ -59,9 +72,11 @@ def train(
     ----------
     network
         Makes a member's module when called without arguments; its initial weights are the
-        module's own, drawn from the member's seed. Input (points, ...), output (points, heads).
+        module's own, drawn from the member's seed. Input (points, ...) of real numbers, output (points, heads),
+        in which points must not go into one another, as they do in batch normalisation.
     data
-        `x` (member, point, ...) and `y` (member, point), as `encoding.random_encoding` draws.
+        `x` (member, point, ...) and `y` (member, point), as `encoding.random_encoding` draws; or two arrays,
+        x (point, ...) and y (point), for one member.
     loss
         A function of output and target, one value a point, from `kbe.losses` or your own.
     learning_rate
@@ -74,12 +89,12 @@ def train(
         How the loss is taken over the points of a batch.
     optimizer
         Makes a torch optimiser from parameters and `lr`; None is gradient descent without momentum.
-        It must act on every number alone, as SGD, RMSprop and Adam do.
+        It must act on every number alone, as SGD, RMSprop and Adam do; one that does not is refused.
     batch_size
         Points a step, drawn anew without repetition in every epoch; None is the full batch.
     jump
-        A member's onset is the first epoch in which an output at one of its points changes by more
-        than this, or is not finite.
+        A member's onset is the first epoch in which an output at one of its points is not finite, or changes by more
+        than this, in units of the spread of its targets: the range of the middle 98 % of them, at least 1.
     seed
         Start of all random draws: weights, batches and the masks of drop-out.
     dtype
@@ -87,11 +102,12 @@ def train(
     path
         "auto" takes the fast path wherever it applies.
     device
-        Where the reference path computes, as torch names it.
+        Where the reference path computes, a torch device or its name.
     threads
         None takes as many as torch does.
     keep_parameters
-        Keep the weights at every recorded epoch, for the training response.
+        Keep the weights at every recorded epoch, for the training response, and after them what else a module
+        holds in its buffers.
     progress
         Show a progress bar on stderr.
 
@@ -99,7 +115,7 @@ def train(
     -------
     xarray.Dataset
         `mu` and, with a second head, `sigma` (member, epoch, point), with more than two heads all of them
-        as `output` (..., head), with drop-out off, which masks in training only;
+        as `output` (..., head), in evaluation mode, so that drop-out masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
         there was none; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
         What was trained, how, and the path that ran are attributes.
@@ -114,26 +130,36 @@ def train(
     if batch_size is not None and batch_size > y.shape[1]:
         raise ValueError(f"batch_size is {batch_size}: it must be at most the number of points, {y.shape[1]}.")
     if optimizer is not None:
-        _try_optimizer(optimizer, learning_rate)
+        examined_optimizer(optimizer, learning_rate)
     modules = initial_modules(network, len(y), seed)
-    _try_network(modules[0], loss, x[0], y[0])
-    chosen = _choose_path(path, modules[0], loss, optimizer, batch_size, device)
-    _try_device(device)
-    start = (x, y, loss, learning_rate, reduction == "mean", jump)
-    trainer: Trainer
-    if chosen == "fast":
+    differs, at_start = _tried(modules[0], loss, x, y, getattr(torch, dtype))
+    start = (x, y, loss, learning_rate, reduction == "mean", jump * target_spread(y))
+
+    def fast_trainer() -> Trainer:
         weights = np.stack([flat_parameters(module) for module in modules]).astype(dtype)
-        trainer = fast.FastTrainer(modules[0], weights, *start, threads, seed=seed)
+        return fast.FastTrainer(modules[0], weights, *start, threads, seed=seed)
+
+    def reference_trainer() -> Trainer:
+        with told("network fails for all members at once"):
+            return ReferenceTrainer(modules, *start, differs, optimizer, batch_size, seed, dtype, device, threads)
+
+    paths = _paths(path, modules[0], loss, optimizer, batch_size, device)
+    _try_device(device)
+    for chosen in paths:
+        trainer = {"fast": fast_trainer, "reference": reference_trainer}[chosen]()
+        if alike(torch.as_tensor(trainer.outputs()[0]), at_start):
+            break
     else:
-        with _told("network fails for all members at once"):
-            trainer = ReferenceTrainer(modules, *start, optimizer, batch_size, seed, dtype, device, threads)
-    history = follow(trainer, kept, epochs, len(y), keep_parameters, progress)
+        raise ValueError(f"network gives other outputs on the {chosen} path than when it is called.")
+    _warn_of_sigma(loss, trainer.outputs(), y)
+    with told("training fails"):
+        history = follow(trainer, kept, epochs, len(y), keep_parameters, progress)
     result = as_dataset(data, history, trainer.onset(), kept, loss, reduction)
     names = {"network": _name(network), "loss": _name(loss), "optimizer": _name(optimizer or "gradient descent")}
     plain = {"learning_rate": learning_rate, "epochs": epochs, "reduction": reduction, "jump": jump, "dtype": dtype}
     result.attrs = {**{f"data_{k}": v for k, v in data.attrs.items()}, **names, **plain, "seed": seed, "path": chosen,
                     "batch_size": batch_size or y.shape[1], "device": device}  # fmt: skip
-    return result
+    return storable(result)
 
 
 def _inputs_and_targets(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -153,51 +179,43 @@ def _epochs_to_keep(record: np.ndarray | None, epochs: int) -> np.ndarray:
 
 
 def _try_device(device: str) -> None:
-    with _told(f"device is {shown(device)}: torch cannot compute there, because it says"):
+    with told(f"device is {device!r}: torch cannot compute there, because it says"):
         torch.zeros(1, device=device).cpu()
 
 
-def _try_optimizer(optimizer: Callable[..., torch.optim.Optimizer], learning_rate: float) -> None:
-    """Try one step on one number."""
-    number = torch.zeros(1, requires_grad=True)
-    number.grad = torch.ones(1)
-    with _told(f"optimizer makes from parameters and lr={learning_rate!r} nothing that steps"):
-        made = optimizer([number], lr=learning_rate)
-        made.zero_grad()
-        made.step()
+def _tried(
+    module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray, dtype: torch.dtype
+) -> tuple[bool, torch.Tensor]:
+    """Try a module and a loss before the work starts; whether it differs in training, and its outputs at the start."""
+    with told("network cannot be copied"):
+        module, inputs = copy.deepcopy(module).to(dtype), torch.as_tensor(x).to(dtype)
+    differs = examined("network", module, some_points(inputs))
+    with settled(seed=0, dtype=dtype):
+        output = output_of("network", module.eval(), inputs[0])
+    if output.ndim != 2:
+        raise ValueError(f"network gives shape {tuple(output.shape)}: it must be (points, heads).")
+    if not output.requires_grad:
+        raise ValueError("network gives an output without a gradient: it must move with the weights.")
+    examined_loss(loss, output, torch.as_tensor(y[0]).to(dtype))
+    return differs, output.detach()
 
 
-def _try_network(module: nn.Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> None:
-    """Try one forward pass and one loss, so that a misfit is said before the work starts."""
-    with torch.random.fork_rng(devices=[]):  # a copy, and draws that leave the stream of others as it was
-        with _told("network fails on the points of the first member"):
-            output = copy.deepcopy(module)(torch.as_tensor(x))
-        _check_tensor("network", output, 2, len(y), "(points, heads)")
-        with _told("loss fails on the output at the points of the first member"):
-            values = loss(output, torch.as_tensor(y))
-    _check_tensor("loss", values, 1, len(y), f"one value for each of {len(y)} points")
+def _warn_of_sigma(loss: Callable, outputs: np.ndarray, y: np.ndarray) -> None:
+    if outputs.shape[-1] < 2:
+        return
+    with torch.no_grad():
+        values = point_losses(loss, torch.as_tensor(outputs), torch.as_tensor(y.astype(outputs.dtype))).numpy()
+    count = ((outputs[..., 1] <= 0) & ~np.isfinite(values)).any(1).sum()
+    if count:
+        warnings.warn(
+            f"sigma starts at or below 0 at a point in {count} of {len(y)} members, where the loss is not finite: give "
+            "the second head an activation that is positive, such as softplus.",
+            stacklevel=4,
+        )
 
 
-def _check_tensor(maker: str, made: Any, ndim: int, points: int, wanted: str) -> None:
-    if not isinstance(made, torch.Tensor) or made.ndim != ndim or len(made) != points:
-        shape = f"shape {tuple(made.shape)}" if isinstance(made, torch.Tensor) else f"a {type(made).__name__}"
-        raise ValueError(f"{maker} gives {shape}: it must be {wanted}.")
-    if not made.is_floating_point() or not made.requires_grad:
-        raise ValueError(f"{maker} gives {made.dtype} without a gradient: it must be real and move with the weights.")
-
-
-@contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turn whatever fails in code that was handed over into one sentence; a ValueError already is one."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{what}: {shown(error)}.") from error
-
-
-def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> str:
+def _paths(path: str, module: nn.Module, loss: Callable, optimizer: Any, batch_size: Any, device: str) -> list[str]:
+    """The paths that may be taken, the better one first."""
     obstacle = fast.obstacle(module, loss)
     if optimizer is not None:
         obstacle = "it knows no optimizer but gradient descent"
@@ -207,7 +225,9 @@ def _choose_path(path: str, module: nn.Module, loss: Callable, optimizer: Any, b
         obstacle = f"it does not run on {device}"
     if path == "fast" and obstacle:
         raise ValueError(f"path is 'fast': this path cannot be taken, because {obstacle}.")
-    return "reference" if obstacle or path == "reference" else "fast"
+    if path == "auto":
+        return ["reference"] if obstacle else ["fast", "reference"]
+    return [path]
 
 
 def _name(thing: Any) -> str:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe.checks import Count, Holds, Natural, Whole, checked
+from kbe.checks import Count, Holds, Natural, Points, Whole, checked
+from kbe.data import arrays
+from kbe.training.calling import settled
 
 _LOOK = 0.2  # seconds between two looks at the keyboard and the progress bar
 
-Data = Annotated[xr.Dataset, Holds("x y", "an xarray.Dataset with x (member, point, ...) and y (member, point)")]
+
+def _data(name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset:
+    """A data set for each member; two arrays are the data set of one."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return arrays.repeated(*value)
+    source = (
+        "an xarray.Dataset with x (member, point, ...) and y (member, point), or two arrays of one data set, (x, y)"
+    )
+    return cast(xr.Dataset, Holds("x y", source)(name, value, sizes))
+
+
+Data = Annotated[xr.Dataset, _data]
 
 
 @runtime_checkable
@@ -117,7 +131,7 @@ def as_dataset(
         How the loss is taken over the points.
     """
     outputs = history["outputs"]
-    with torch.no_grad():
+    with torch.no_grad(), settled(seed=0, dtype=torch.float64):
         target = torch.as_tensor(data["y"].values).double()[:, None].expand(outputs.shape[:3])
         values = point_losses(loss, torch.as_tensor(outputs).double(), target).numpy()
     dims = ("member", "epoch", "point")
@@ -140,3 +154,30 @@ def point_losses(loss: Callable, outputs: torch.Tensor, targets: torch.Tensor) -
     It is called on outputs of shape (points, heads), whatever stands before these dimensions.
     """
     return loss(outputs.flatten(0, -2), targets.flatten()).unflatten(0, targets.shape)
+
+
+@checked
+def target_spread(y: Points) -> np.ndarray:
+    """The unit of a jump: the range of the middle 98 % of each member's targets, at least 1, as for targets 0 and 1.
+
+    An outlier does not set it. Below 1 outputs move on a scale of their own: they lie where torch's initial weights put
+    them, or in the range of a sigmoid.
+    """
+    low, high = np.quantile(y / 2, (0.01, 0.99), axis=-1)  # halves, because a difference may be too large
+    return np.maximum(2 * (high - low), 1.0)
+
+
+def storable(run: xr.Dataset) -> xr.Dataset:
+    """The same with attributes as every file format takes them: truth values as 0 and 1, what is no number as text."""
+    run.attrs = {str(name): _storable(value) for name, value in run.attrs.items()}
+    for variable in run.variables.values():
+        variable.attrs = {str(name): _storable(value) for name, value in variable.attrs.items()}
+    return run
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    several = isinstance(value, (list, tuple, np.ndarray))
+    kind = np.asarray(value).dtype.kind if several or isinstance(value, numbers.Real) else ""
+    return value if isinstance(value, str) or (kind in ("i", "u", "f") and np.size(value)) else str(value)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
 from kbe.data.encoding import member_generator
+from kbe.training.calling import at_once, settled
 from kbe.training.record import point_losses
-from kbe.training.weights import mask_seed
-
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+from kbe.training.weights import Stateless, flattened, held, mask_seed
 
 
 class ReferenceTrainer:
@@ -24,7 +22,7 @@ class ReferenceTrainer:
     Parameters
     ----------
     modules
-        The members; weights that require no gradient stay as they are.
+        The members, in the mode in which they train; weights that require no gradient stay as they are.
     x, y
         Each member's inputs, shape (members, points, ...), and targets, shape (members, points).
     loss
@@ -34,7 +32,9 @@ class ReferenceTrainer:
     mean
         Whether the loss is the mean over the points of a batch or their sum.
     jump
-        The change of an output in one epoch beyond which the member's onset is noted.
+        The change of an output in one epoch beyond which a member's onset is noted, one for all or one a member.
+    differs
+        Whether the mode in which they train differs from evaluation mode, in which the outputs are taken.
     optimizer
         Makes a torch optimiser from parameters and `lr`; None is gradient descent.
     batch_size
@@ -50,42 +50,30 @@ class ReferenceTrainer:
     """
 
     def __init__(self, modules: list[nn.Module], x: np.ndarray, y: np.ndarray, loss: Callable, learning_rate: float,
-                 mean: bool, jump: float, optimizer: Callable | None = None, batch_size: int | None = None,
-                 seed: int = 0, dtype: str = "float64", device: str = "cpu",
+                 mean: bool, jump: float | np.ndarray, differs: bool, optimizer: Callable | None = None,
+                 batch_size: int | None = None, seed: int = 0, dtype: str = "float64", device: str = "cpu",
                  threads: int | None = None) -> None:  # fmt: skip
         kind: torch.dtype = getattr(torch, dtype)
         members = [module.to(device, kind) for module in modules]
-        self._loss, self._mean, self._jump, self._threads = loss, mean, jump, threads
+        self._loss, self._mean, self._threads, self._differs = loss, mean, threads, differs
         self._x, self._y = (torch.as_tensor(a).to(device, kind) for a in (x, y))
-        self._stacked = _stack([dict(module.named_parameters()) for module in members])
-        self._buffers = _stack([dict(module.named_buffers()) for module in members])
+        self._jump = torch.as_tensor(np.broadcast_to(jump, len(y)).copy()).to(device, kind)
+        every = zip(*map(held, members), strict=True)
+        self._held = [torch.stack(each).detach().requires_grad_(each[0].requires_grad) for each in every]
         make = optimizer or torch.optim.SGD
-        self._optimizer = make(list(self._stacked.values()), lr=learning_rate)
+        self._optimizer = make(self._held[: len(list(members[0].parameters()))], lr=learning_rate)
         self._batch_size, self._epoch, self._seed = batch_size, 0, seed
         self._batches = [member_generator(seed, member, "batches") for member in range(len(y))]
-        unmasked = _without_dropout(members[0])
-        self._masks = unmasked is not members[0]
-        self._training_outputs, self._outputs = _over_members(members[0]), _over_members(unmasked)
+        self._outputs = at_once(Stateless(copy.deepcopy(members[0]).eval()), (0, 0))
+        self._training_outputs = at_once(Stateless(members[0]), (0, 0)) if differs else self._outputs
         with self._settled():
-            self._now = self._forward(self._x)
+            self._now = self._outputs(self._held, self._x)
         self._onset = torch.full((len(y),), -1, device=device)
 
-    @contextmanager
-    def _settled(self) -> Iterator[None]:
-        """Torch's threads and random stream as this epoch wants them, and afterwards as they were."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(self._threads or threads)
-        try:
-            with torch.random.fork_rng([self._x.device] if self._x.is_cuda else []):
-                # torch's own function costs as much as a small step; only another device needs it
-                seed = torch.manual_seed if self._x.is_cuda else torch.default_generator.manual_seed
-                seed(mask_seed(self._seed, self._epoch))
-                yield
-        finally:
-            torch.set_num_threads(threads)
-
-    def _forward(self, x: Tensor, training: bool = False) -> Tensor:
-        return (self._training_outputs if training else self._outputs)(self._stacked, self._buffers, x)
+    def _settled(self) -> AbstractContextManager[None]:
+        """Torch as this epoch wants it."""
+        seed = mask_seed(self._seed, self._epoch)
+        return settled(seed=seed, threads=self._threads, dtype=self._x.dtype, device=self._x.device)
 
     def _step(self, outputs: Tensor, y: Tensor) -> None:
         """One step of the optimiser; the members' losses are summed, so that each gradient is its member's own."""
@@ -99,7 +87,7 @@ class ReferenceTrainer:
         order = torch.as_tensor(np.stack([generator.permutation(points) for generator in self._batches]))
         member = torch.arange(len(order))[:, None]
         for batch in order.to(self._y.device).split(self._batch_size or points, dim=1):
-            self._step(self._forward(self._x[member, batch], training=True), self._y[member, batch])
+            self._step(self._training_outputs(self._held, self._x[member, batch]), self._y[member, batch])
 
     def advance(self, epochs: int) -> None:
         """Train on, by so many passes over the data."""
@@ -110,43 +98,20 @@ class ReferenceTrainer:
                 if self._batch_size is not None:
                     self._batch_steps()
                 else:
-                    self._step(self._forward(self._x, training=True) if self._masks else self._now, self._y)
-                self._now = self._forward(self._x)
+                    self._step(self._training_outputs(self._held, self._x) if self._differs else self._now, self._y)
+                self._now = self._outputs(self._held, self._x)
             moved = (self._now.detach() - before).abs().amax((1, 2))  # NaN where an output is not finite
             begins = ~(moved <= self._jump) & (self._onset < 0)
             self._onset = torch.where(begins, self._epoch, self._onset)
 
     def outputs(self) -> np.ndarray:
-        """The outputs now, shape (members, points, heads), without drop-out."""
+        """The outputs now, shape (members, points, heads), in evaluation mode, so without drop-out."""
         return self._now.detach().cpu().numpy().copy()
 
     def parameters(self) -> np.ndarray:
-        """The weights now, shape (members, parameters), in the order of `module.parameters()`."""
-        return torch.cat([p.detach().flatten(1) for p in self._stacked.values()], 1).cpu().numpy()
+        """What the members hold now, shape (members, numbers), in the order of `flat_parameters`."""
+        return flattened(self._held, self._x.dtype, 1).cpu().numpy()
 
     def onset(self) -> np.ndarray:
         """The onset epochs so far, shape (members,), -1 for a member without one."""
         return self._onset.cpu().numpy().copy()
-
-
-def _over_members(module: nn.Module) -> Callable[[dict, dict, Tensor], Tensor]:
-    return vmap(lambda p, b, inputs: functional_call(module, (p, b), (inputs,)), randomness="different")
-
-
-def _without_dropout(module: nn.Module) -> nn.Module:
-    """The module itself if it masks nothing, else a copy that masks nothing."""
-    if not any(isinstance(part, DROPOUTS) for part in module.modules()):
-        return module
-    result = copy.deepcopy(module)
-    for part in result.modules():
-        if isinstance(part, DROPOUTS):
-            part.eval()
-    return result
-
-
-def _stack(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The members' weights or buffers by name, as tensors of their own."""
-    return {
-        name: torch.stack([one[name] for one in members]).detach().requires_grad_(like.requires_grad)
-        for name, like in members[0].items()
-    }

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import torch
 import xarray as xr
 
 from kbe import losses, refusals
@@ -15,6 +16,7 @@ from kbe.checks import Count, Positive, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
 from kbe.training.compiled.fast import FastTrainer
+from kbe.training.examination import examined, some_points
 from kbe.training.record import Data, Trainer
 from kbe.training.reference import ReferenceTrainer
 from kbe.training.weights import Network, flat_parameters, initial_modules
@@ -47,7 +49,8 @@ def prepare(
         weights = np.stack([flat_parameters(module) for module in modules])
         trainer = FastTrainer(modules[0], weights, *start, threads, merge, rest=False)
     else:
-        trainer = ReferenceTrainer(modules, *start, threads=threads)
+        differs = examined("network", modules[0], some_points(torch.as_tensor(data.x.values)))
+        trainer = ReferenceTrainer(modules, *start, differs, threads=threads)
     trainer.advance(1)
     return trainer
 

@@ -28,13 +28,26 @@ class Masked(nn.Module):
         return torch.cat([mean, torch.full_like(mean, 0.3)], -1)
 
 
+class Functional(nn.Module):
+    """The same by a function instead of a layer."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate, self.head = rate, nn.Linear(8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = self.head(nn.functional.dropout(x, self.rate, self.training))
+        return torch.cat([mean, torch.full_like(mean, 0.3)], -1)
+
+
 def kept(network, members: int = 3, points: int = 5, epochs: int = 0) -> xr.Dataset:
     data = encoding.random_encoding(points, 8, members, seed=1)
     return ensemble.train(network, data, epochs=epochs, record=[epochs], keep_parameters=True)
 
 
-def test_mean_and_spread_of_a_masked_linear_head_by_hand():
-    network = partial(Masked, 0.25)
+@pytest.mark.parametrize("kind", [Masked, Functional])
+def test_mean_and_spread_of_a_masked_linear_head_by_hand(kind):
+    network = partial(kind, 0.25)
     run = kept(network)
     moments = dropout.over_masks(dropout.masked_outputs(network, run, 4000))
     weights = run.parameters.values[:, 0, :8]  # then the bias

@@ -83,6 +83,77 @@ def test_eq8_sharpness_of_the_paper_network_agrees_with_a_step_along_it():
     assert max(bends) < largest * 1.001
 
 
+class Scaled(nn.Module):
+    """A linear model of inputs that a buffer scales; one of its weights may be frozen."""
+
+    def __init__(self, frozen: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+        self.first.requires_grad_(not frozen)
+        self.register_buffer("scale", torch.tensor(0.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * (self.first(x[:, :1]) + self.second(x[:, 1:]))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_eq13_only_trained_weights_count_and_buffers_are_each_members_own(frozen):
+    x = np.random.default_rng(0).normal(size=(2, 7, 2)) * [3, 1]
+    scales = [0.5, 2.0]
+    held = [[1.0, 1.0, scale] for scale in scales]
+    measured = sharpness(Scaled(frozen), held, x, np.zeros((2, 7)), losses.squared_error)
+    seen = x[..., 1:] if frozen else x
+    expected = [s**2 * np.linalg.eigvalsh(one.T @ one / 7)[-1] for s, one in zip(scales, seen, strict=True)]
+    np.testing.assert_allclose(measured, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_recurrent_layers_have_a_curvature(kind):
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = kind(1, 1, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x[..., None])[0][:, -1]
+
+    module, x, y = Recurrent().double(), torch.randn(3, 4).double(), torch.zeros(3).double()
+    weights = flat_parameters(module)
+    found = sharpness(module, [weights], x[None].numpy(), y[None].numpy(), losses.squared_error)[0]
+
+    def total(w: torch.Tensor) -> torch.Tensor:
+        pieces = zip(module.named_parameters(), w.split([p.numel() for p in module.parameters()]), strict=True)
+        named = {name: piece.view_as(parameter) for (name, parameter), piece in pieces}
+        return losses.squared_error(torch.func.functional_call(module, named, (x,)), y).mean()
+
+    hessian = torch.autograd.functional.hessian(total, torch.as_tensor(weights))
+    assert found == pytest.approx(torch.linalg.eigvalsh(hessian)[-1].item(), rel=1e-10)
+
+
+@pytest.mark.parametrize(("module", "loss", "sentence"), [
+    (nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)), losses.squared_error, "module changes"),
+    (nn.Linear(2, 1), lambda output, target: losses.squared_error(output, target).mean(), r"loss gives shape \(\)"),
+    (nn.Linear(2, 1), losses.gaussian_nll, "output has shape"),
+    (nn.Linear(2, 1), lambda output, target: Flat.apply(output[:, 0]), "module or loss cannot be differentiated twice"),
+])  # fmt: skip
+def test_what_has_no_curvature_is_refused_in_one_sentence(module, loss, sentence):
+    count = sum(t.numel() for t in module.state_dict().values())
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        sharpness(module, np.ones((1, count)), np.ones((1, 3, 2)), np.zeros((1, 3)), loss)
+
+
+class Flat(torch.autograd.Function):
+    """A function of torch's old kind, which `torch.func` refuses."""
+
+    @staticmethod
+    def forward(context, x: torch.Tensor) -> torch.Tensor:
+        return x * 1
+
+    @staticmethod
+    def backward(context, slope: torch.Tensor) -> torch.Tensor:
+        return slope
+
+
 def test_members_that_blew_up_are_nan_and_leave_the_others():
     weights = np.zeros((2, 122))
     weights[0, 0] = np.nan

@@ -90,6 +90,13 @@ def test_first_to_jump_finds_the_point_that_jumped_in_mean_or_deviation():
     np.testing.assert_array_equal(trajectories.first_to_jump(made(mu, sigma, [1])), [[0, 1, 1]])
 
 
+def test_first_to_jump_takes_the_spread_of_targets_for_its_unit():
+    mu = [[[0.5, 0.5, 0.5], [0.5, 0.9, 1.6]]] * 2
+    run = made(mu, np.ones((2, 2, 3)), [1, 1])
+    run["y"] = run.y * [[0.0], [1.0]] + [[0.0, 2.0, 4.0], [0.0, 0.0, 0.0]]
+    np.testing.assert_array_equal(trajectories.first_to_jump(run), [[0, 0, 1], [0, 1, 1]])
+
+
 def test_first_to_jump_does_not_know_what_was_not_recorded():
     run = made(np.zeros((1, 3, 2)), np.ones((1, 3, 2)), [5]).assign_coords(epoch=[0, 4, 6])
     assert np.isnan(trajectories.first_to_jump(run)).all()

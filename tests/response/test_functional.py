@@ -27,12 +27,47 @@ def test_tensors_count_as_their_numbers_wherever_they_come_from():
 
 def test_threads_are_given_back_even_after_an_error():
     before = torch.get_num_threads()
-    with pytest.raises(RuntimeError, match="on purpose"), PureNetwork(SMALL).threads():
-        assert torch.get_num_threads() == 1
+    with pytest.raises(RuntimeError, match="on purpose"), PureNetwork(SMALL).settled():
+        assert (torch.get_num_threads(), torch.get_default_dtype()) == (1, torch.float64)
         raise RuntimeError("on purpose")
-    with PureNetwork(nn.Linear(100, 100)).threads():  # large enough for torch's own choice
-        assert torch.get_num_threads() == before
-    assert torch.get_num_threads() == before
+    with PureNetwork(nn.Linear(100, 100), torch.float32).settled():  # large enough for torch's own choice
+        assert (torch.get_num_threads(), torch.get_default_dtype()) == (before, torch.float32)
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == (before, torch.float32)
+
+
+class Kinds(nn.Module):
+    """A trained weight, a frozen one, and buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.frozen = nn.Linear(4, 3), nn.Linear(3, 2).requires_grad_(False)
+        self.register_buffer("scale", torch.zeros(3))  # its root has no slope
+        self.register_buffer("order", torch.tensor([2, 0, 1]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.frozen(self.layer(x)[:, self.order] * (1 + self.scale.sqrt()))
+
+
+def test_buffers_and_frozen_weights_stand_in_the_vector_and_have_no_slope():
+    network = PureNetwork(Kinds())
+    assert len(network.weights) == 15 + 8 + 3 + 3 and network.trained.nonzero()[:, 0].tolist() == list(range(15))
+    x = torch.randn(1, 5, 4).double()
+    slopes = network.jacobian(network.weights[None], x)
+    assert slopes.shape == (1, 5, 2, 29) and (slopes[..., 15:] == 0).all() and (slopes[..., :15] != 0).any()
+    moved = network.weights.clone()
+    moved[-6:] = torch.tensor([4.0, 4.0, 4.0, 0, 1, 2])
+    expected = network.module.frozen(network.module.layer(x[0]) * 3)
+    torch.testing.assert_close(network.outputs(moved, x[0]), expected)
+
+
+def test_a_module_may_stay_in_the_mode_in_which_it_is():
+    module = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 1))
+    x = torch.ones(1, 4).double()
+    calm, masked = PureNetwork(module), PureNetwork(module, masked=True)
+    assert len({calm.outputs(calm.weights, x).item() for _ in range(9)}) == 1
+    assert len({masked.outputs(masked.weights, x).item() for _ in range(9)}) > 1
+    still = PureNetwork(module.eval(), masked=True)
+    assert len({still.outputs(still.weights, x).item() for _ in range(9)}) == 1
 
 
 def test_slices_cover_a_range_once():
@@ -46,8 +81,11 @@ def test_slices_cover_a_range_once():
         (nn.ReLU(), "nothing to train"),
         (nn.Linear(2, 1).requires_grad_(False), "nothing to train"),
         (nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (2, 2))), "module .* must be"),
-        (nn.Sequential(nn.Linear(4, 1), nn.Flatten(0), nn.Unflatten(0, (1, 2))), "module .* must be"),
-        (nn.Linear(3, 1), "module cannot take inputs"),
+        (nn.Sequential(nn.Linear(4, 1), nn.Flatten(0), nn.Unflatten(0, (1, 2))), "module fails on inputs"),
+        (nn.Linear(3, 1), "module fails on inputs"),
+        (nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), "module changes 1.running_mean"),
+        (nn.BatchNorm1d(4, track_running_stats=False), "module gives another output at a point"),
+        (nn.Linear(4, 1, dtype=torch.complex64), "The module Linear holds a tensor that is not of real numbers"),
     ],
 )
 def test_modules_that_are_no_function_from_inputs_to_heads_are_refused(module, sentence):

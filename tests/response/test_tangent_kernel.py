@@ -20,6 +20,7 @@ from kbe.response.tangent_kernel import (
     one_step_response,
     predicted_change,
 )
+from kbe.training.weights import flat_parameters
 
 
 class Product(nn.Module):
@@ -114,7 +115,8 @@ def test_eq3_weights_that_are_not_trained_do_not_enter():
 
 
 def test_module_stays_as_it_is_and_dropout_is_off():
-    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2)).train()
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3).eval(), nn.Dropout(0.5), nn.Linear(3, 2))
+    module[1].running_var.uniform_(1, 3)
     before = copy.deepcopy(module.state_dict())
     x = all_inputs(4)
     theta = neural_tangent_kernel(module, x)
@@ -127,6 +129,80 @@ def test_module_stays_as_it_is_and_dropout_is_off():
     evaluated = copy.deepcopy(module).double().eval()
     jacobian = jacobian_by_loop(evaluated, x)
     np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(1, 2, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x[..., None])[0][:, -1]
+
+
+class Attentive(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(1, 1, dropout=0.5, batch_first=True)
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.attention(*[x[..., None]] * 3)[0][..., 0])
+
+
+class Shared(nn.Module):
+    """A weight by two names, and a part by two names that holds one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.again = self.first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.again(self.second(self.first(x).tanh()).tanh())[:, :2]
+
+
+class Embedded(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.table(x.long()).tanh().sum(1)
+
+
+@pytest.mark.parametrize("kind", [Recurrent, Attentive, Shared, Embedded])
+def test_eq1_eq3_a_module_of_any_kind_has_the_kernel_of_its_jacobian(kind):
+    module, x = kind().double(), all_inputs(4)[:7]
+    theta = neural_tangent_kernel(module, x, block=3)
+    jacobian = jacobian_by_loop(copy.deepcopy(module).eval(), x)
+    np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
+    np.testing.assert_allclose(one_step_response(module, x, learning_rate=1e-6), theta, atol=1e-4)
+    vector = np.random.default_rng(0).normal(size=(7, 2))
+    product = kernel_vector_product(module, x, vector, block=3)
+    np.testing.assert_allclose(product.ravel(), gram_matrix(theta) @ vector.ravel(), atol=1e-13)
+
+
+@pytest.mark.parametrize("settings", [{}, {"track_running_stats": False}])
+def test_eq3_a_module_whose_points_go_into_one_another_has_no_kernel(settings):
+    """What came back depended on how many inputs went through the module at once."""
+    module, x = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, **settings), nn.Linear(3, 1)), all_inputs(4)[:6]
+    for call in (
+        lambda: neural_tangent_kernel(module, x),
+        lambda: ensemble_kernel(module, flat_parameters(module)[None], x),
+        lambda: one_step_response(module, x),
+        lambda: kernel_vector_product(module, x, np.ones((6, 1)), block=3),
+    ):
+        with pytest.raises(ValueError, match=r"^module .* as batch normalisation does: use nn.LayerNorm"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_eq3_what_torch_cannot_differentiate_is_said_in_a_sentence():
+    module = nn.utils.parametrizations.weight_norm(nn.Linear(4, 1))
+    with pytest.raises(ValueError, match=r"^module cannot be differentiated: NotImplementedError.*_weight_norm"):
+        kernel_vector_product(module, all_inputs(4)[:2], np.ones((2, 1)))
 
 
 @pytest.mark.parametrize("block", [None, 5, 40])

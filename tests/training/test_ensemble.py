@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from kbe import losses
+from kbe.data import arrays
 from kbe.data.encoding import random_encoding
 from kbe.networks import AverageNetwork, BitNetwork, VarianceNetwork
 from kbe.training import ensemble
@@ -169,6 +171,103 @@ def test_attributes_say_what_ran(tmp_path):
         xr.testing.assert_identical(opened.load(), run)
 
 
+@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+def test_a_run_is_stored_whatever_the_data_have_for_attributes(tmp_path, engine):
+    given = {"none": None, "true": True, "numpy": np.bool_(False), "list": [1, None], "flags": np.array([True]),
+             "of": {}, "kept": 0.5, "name": "x", "many": [1.0, 2.0], "empty": [], "large": 2**70, 3: 4}  # fmt: skip
+    data = small().assign_attrs(given)
+    data.y.attrs, data.x.attrs = {"unit": None}, {"scaled": True}
+    run = ensemble.train(network(), data, epochs=1)
+    stored = {"none": "None", "true": 1, "numpy": 0, "list": "[1, None]", "flags": "[ True]", "of": "{}", "kept": 0.5,
+              "name": "x", "many": [1.0, 2.0], "empty": "[]", "large": str(2**70), "3": 4}  # fmt: skip
+    assert {f"data_{name}": value for name, value in stored.items()}.items() <= run.attrs.items()
+    run.to_netcdf(tmp_path / "run.nc", engine=engine)
+    with xr.open_dataset(tmp_path / "run.nc", engine=engine) as opened:
+        assert (opened.y.attrs, opened.x.attrs) == ({"unit": "None"}, {"scaled": 1})
+        xr.testing.assert_equal(opened.load(), run)
+    assert data.attrs["none"] is None and data.y.attrs == {"unit": None}
+
+
+# --- data of one's own: a regression on standardised targets
+
+
+class Regression(nn.Module):
+    """A small network with an unbounded mean, and a deviation that is positive or linear."""
+
+    def __init__(self, positive: bool = True) -> None:
+        super().__init__()
+        self.layers, self.positive = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)), positive
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean, deviation = self.layers(x).unbind(-1)
+        return torch.stack([mean, nn.functional.softplus(deviation) if self.positive else deviation], -1)
+
+
+def standardised() -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(60, 4))
+    y = x @ [1.0, -2.0, 1.0, 0.0] + 0.5 * x[:, 0] * x[:, 1] + draw.normal(size=60)
+    return x, (y - y.mean()) / y.std()
+
+
+def test_a_regression_that_trains_well_has_no_onset_and_one_that_does_not_has():
+    data = arrays.repeated(*standardised(), members=10)
+    options = {"epochs": 60, "record": range(61)}
+    calm, wild = (ensemble.train(Regression, data, learning_rate=rate, **options) for rate in (0.075, 9))
+    assert (abs(calm.mu.diff("epoch")).max(("epoch", "point")) > 0.25).sum() >= 3  # a quarter alone would tell of one
+    assert np.isinf(calm.onset).all() and (calm.loss[:, -1] < calm.loss[:, 0] - 0.3).all()
+    assert np.isfinite(wild.onset).all()
+
+
+@pytest.mark.parametrize("path", ["fast", "reference"])
+def test_a_jump_is_in_units_of_the_spread_of_each_members_own_targets(path):
+    """With a step that is so small that the first epoch is the longest, the onset is there or nowhere."""
+    data = small(4, 20, seed=2)
+    data["y"] = data.y * [[1.0], [4.0], [8.0], [0.0]]
+    options = {"learning_rate": 1e-3, "epochs": 1, "record": [0, 1], "path": path}
+    linear = part(AverageNetwork, bits=5, mean="linear")
+    run = ensemble.train(linear, data, losses.squared_error, **options)
+    moved = abs(run.mu[:, 1] - run.mu[:, 0]).max("point").values / [1, 4, 8, 1]
+    jump = np.sort(moved)[1:3].mean()
+    again = ensemble.train(
+        part(AverageNetwork, bits=5, mean="linear"), data, losses.squared_error, jump=jump, **options
+    )
+    assert again.onset.values.tolist() == np.where(moved > jump, 1, np.inf).tolist()
+    assert set(again.onset.values) == {1, np.inf}
+
+
+def test_a_deviation_that_starts_below_zero_is_said_once_with_the_number_of_members():
+    data = arrays.repeated(*standardised(), members=10)
+    with pytest.warns(UserWarning, match=r"^sigma starts at or below 0 at a point in \d+ of 10 members") as said:
+        run = ensemble.train(part(Regression, positive=False), data, epochs=1)
+    assert len(said) == 1 and said[0].filename == __file__
+    below = (run.sigma[:, 0] <= 0).any("point").sum().item()
+    assert str(said[0].message).split(" members")[0].endswith(f" {below} of 10") and below > 0
+
+
+@pytest.mark.parametrize(("loss", "positive"), [(losses.squared_error, False), (losses.gaussian_nll, True)])
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_where_the_loss_is_finite(loss, positive):
+    ensemble.train(part(Regression, positive=positive), standardised(), loss, epochs=1)
+
+
+def test_two_arrays_are_the_data_of_one_member():
+    x, y = standardised()
+    run = ensemble.train(Regression, (x, y), epochs=2)
+    same = ensemble.train(Regression, arrays.repeated(x, y), epochs=2)
+    assert run.sizes["member"] == 1 and run.mu.values.tobytes() == same.mu.values.tobytes()
+    tensors = ensemble.train(Regression, [torch.as_tensor(x), torch.as_tensor(y)], epochs=2)
+    assert tensors.mu.values.tobytes() == same.mu.values.tobytes()
+
+
+def test_whole_numbers_of_numpy_and_a_device_itself_are_taken():
+    options = {"batch_size": np.int64(2), "epochs": np.int32(3), "threads": np.uint8(1), "seed": np.int64(1)}
+    run = ensemble.train(network(), small(), device=torch.device("cpu", 0), record=np.arange(4), **options)
+    same = ensemble.train(network(), small(), device="cpu", batch_size=2, epochs=3, seed=1, record=range(4))
+    xr.testing.assert_identical(run, same)
+    assert run.attrs["device"] == "cpu"
+
+
 # --- which path, and bad input
 
 
@@ -180,6 +279,18 @@ class Other(VarianceNetwork):
 def frozen() -> nn.Module:
     module = VarianceNetwork(bits=5)
     module.heads[0].bias.requires_grad_(False)
+    return module
+
+
+def tied() -> nn.Module:
+    module = VarianceNetwork(bits=5)
+    module.heads[1] = module.heads[0]
+    return module
+
+
+def hooked() -> nn.Module:
+    module = VarianceNetwork(bits=5)
+    module.nonlinearity.register_forward_hook(lambda layer, given, output: output / 2)
     return module
 
 
@@ -196,11 +307,14 @@ def without_masks() -> nn.Module:
     ({"network": part(Other, bits=5)}, "computes otherwise"),
     ({"network": part(nn.Linear, 5, 2)}, "computes otherwise"),
     ({"network": frozen}, "require no gradient"),
+    ({"network": tied}, "not those that a BitNetwork is made with"),
+    ({"network": hooked}, "network gives other outputs on the fast path"),
     ({"network": without_masks}, "drop-out is not the one"),
     ({"loss": lambda output, target: output[..., 0] - target}, "no compiled form"),
     ({"loss": part(losses.gaussian_nll)}, None),
     ({"loss": part(losses.beta_nll, beta=0.1)}, None),
 ])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:sigma starts at or below 0")
 def test_the_fast_path_says_why_it_cannot_be_taken(changes, reason):
     options = {"network": network(), "data": small(), "epochs": 1, "path": "fast"} | changes
     if reason is None:
@@ -225,7 +339,7 @@ NOT_COUNTS = st.one_of(st.integers(max_value=-1), st.floats(), st.sampled_from([
     st.tuples(st.just("record"), st.sampled_from([[], [3, 2], [1, 1], [-1], [9], [0.5], "all", [[1]], [np.nan]])),
     st.tuples(st.just("batch_size"), st.just(7)),
     st.tuples(st.just("optimizer"), st.sampled_from(["adam", 1])),
-    st.tuples(st.just("device"), st.sampled_from(["gpu", "cuda:99", 1.5, None])),
+    st.tuples(st.just("device"), st.sampled_from(["gpu", "cuda:99", 1.5, None, torch.device("meta"), [], b"cpu"])),
 ))  # fmt: skip
 def test_bad_arguments_are_refused_by_name(bad):
     name, value = bad
@@ -242,9 +356,18 @@ class Odd(nn.Linear):
         output = super().forward(x).sigmoid()
         if self.kind == "fails":
             raise RuntimeError("boom\nand a second line")
-        if self.kind == "branches" and output.sum() < 0:
-            output = -output
+        if self.kind == "normalised":
+            output = output / output.sum(0)
         return {"pair": (output, 1), "detached": output.detach(), "complex": output * 1j}.get(self.kind, output)
+
+
+class OnceOnly:
+    """A loss that fails in training, with many more points than it is tried with."""
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if len(target) > 12 and output.requires_grad:
+            raise RuntimeError("enough")
+        return losses.squared_error(output, target)
 
 
 ONE = nn.Linear(5, 2)
@@ -252,11 +375,12 @@ WIDTHS = iter(range(2, 99))
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"network": part(Odd, "fails")}, "network fails on the points .*boom"),
-    ({"network": part(Odd, "pair")}, "network gives a tuple"),
+    ({"network": part(Odd, "fails")}, "network fails on inputs .*boom"),
+    ({"network": part(Odd, "pair")}, "network gives a tuple: it must be one tensor"),
     ({"network": part(Odd, "detached")}, "network gives .* without a gradient"),
     ({"network": part(Odd, "complex")}, "network gives torch.complex128"),
-    ({"network": part(Odd, "branches")}, "network fails for all members at once"),
+    ({"network": part(Odd, "normalised")}, "network gives another output at a point where other points stand beside"),
+    ({"network": lambda: nn.Sequential(nn.Linear(5, 2), nn.BatchNorm1d(2))}, "network changes 1.running_mean"),
     ({"network": VarianceNetwork(bits=5)}, "network is .* must be a callable that makes a torch module"),
     ({"network": None}, "network is None: it must be a callable that makes a torch module"),
     ({"network": nn.ReLU}, "with parameters"),
@@ -272,16 +396,21 @@ WIDTHS = iter(range(2, 99))
     ({"loss": lambda output, target: 1}, "loss gives a int"),
     ({"loss": lambda output, target: (output[..., 0] - target).mean()}, "loss gives shape"),
     ({"loss": lambda output, target: output[..., 0].detach()}, "loss gives .* without a gradient"),
+    ({"loss": lambda output, target: output[:, 0].softmax(0) - target}, "loss gives another value at a point"),
+    ({"loss": OnceOnly()}, "training fails: RuntimeError"),
     ({"optimizer": torch.optim.LBFGS}, "optimizer makes .* nothing that steps"),
     ({"optimizer": lambda parameters, lr: None}, "optimizer makes"),
     ({"optimizer": nn.Linear}, "optimizer makes"),
+    ({"optimizer": torch.optim.Adafactor}, "optimizer moves a number by the gradient of others"),
     ({"device": "meta"}, "device is 'meta'"),
     ({"device": "hpu"}, "device is 'hpu'"),
     ({"threads": 10**9}, "threads is 1000000000"),
     ({"epochs": 2**70}, "epochs is"),
     ({"keep_parameters": "no"}, "keep_parameters is 'no'"),
     ({"data": None}, "data lacks x, y"),
-    ({"data": np.ones((2, 3))}, "data lacks x, y"),
+    ({"data": np.ones((2, 3))}, "data lacks x, y: it must be .* or two arrays"),
+    ({"data": (np.ones((2, 3)), np.ones(3))}, r"x has shape \(2, 3\)"),
+    ({"data": (np.ones((2, 3)), np.ones(2), 1)}, "data lacks x, y"),
     ({"data": small().drop_vars("y")}, "data lacks y"),
     ({"data": small().assign(y=small().y * np.nan)}, "data.y holds NaN"),
     ({"data": small().assign(x=small().y)}, "data.x has dimensions"),
@@ -294,6 +423,35 @@ def test_what_is_handed_over_and_fails_is_named_in_one_sentence(changes, message
     with pytest.raises(ValueError, match=message) as raised:
         ensemble.train(**{"network": network(), "data": small(), "epochs": 1} | changes)
     assert "\n" not in str(raised.value)
+
+
+# --- what is one for the whole process
+
+
+def raising() -> nn.Module:
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float16)
+    raise RuntimeError("on purpose")
+
+
+@pytest.mark.parametrize("make", [network(), network(dropout=0.2)], ids=["plain", "with drop-out"])
+def test_trainings_from_several_threads_are_those_alone_and_leave_torch_as_it_was(make):
+    def start(seed: int) -> bytes:
+        run = ensemble.train(make, small(9, seed=seed), epochs=3, seed=seed, path="reference")
+        return run.mu.values.tobytes() + run.sigma.values.tobytes()
+
+    def fail(seed: int) -> None:
+        with pytest.raises(ValueError, match="on purpose"):
+            ensemble.train(raising, small(), seed=seed)
+
+    before = torch.get_default_dtype(), torch.random.get_rng_state()
+    alone = [start(seed) for seed in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        failing = [pool.submit(fail, seed) for seed in range(6)]
+        together = list(pool.map(start, range(6)))
+        assert [one.result() for one in failing] == [None] * 6
+    assert together == alone and len(set(alone)) == 6
+    assert torch.get_default_dtype() == before[0] and torch.equal(torch.random.get_rng_state(), before[1])
 
 
 def test_the_trial_of_a_network_leaves_the_random_stream_of_others_alone():

@@ -19,7 +19,7 @@ from kbe import losses
 from kbe.data.encoding import random_encoding
 from kbe.networks import VarianceNetwork
 from kbe.training import ensemble
-from kbe.training.record import epoch_grid, follow
+from kbe.training.record import epoch_grid, follow, target_spread
 from kbe.training.weights import initial_modules, with_parameters
 
 FEW = settings(max_examples=25, deadline=None)
@@ -82,6 +82,15 @@ def test_epoch_grid_rises_from_the_start_to_the_end(epochs, count):
     if epochs > 1000:  # even on a logarithmic axis, once the steps are longer than one epoch
         steps = np.diff(np.log(grid[grid > 100 * count] + 1))
         assert steps.size == 0 or steps.max() < 1.1 * steps.min()
+
+
+def test_the_spread_of_targets_is_their_range_without_outliers_and_at_least_one():
+    assert target_spread([[0, 1, 0, 1], [0, 0, 0, 0], [0.2, 0.3, 0.25, 0.4], [0, 0, 0, 1]]).tolist() == [1, 1, 1, 1]
+    even = np.linspace(-2, 3, 101)
+    assert target_spread(even) == pytest.approx(4.9)
+    assert target_spread([*even, 1e6]) == pytest.approx(4.95, abs=0.05)
+    assert target_spread(1e300 * even) == pytest.approx(4.9e300)
+    assert np.isfinite(target_spread([-1.7e308, 0, 1]))
 
 
 class Slow:

@@ -14,6 +14,7 @@ from kbe import losses
 from kbe.data.encoding import member_generator, random_encoding
 from kbe.networks import VarianceNetwork
 from kbe.training import ensemble
+from kbe.training.calling import settled
 from kbe.training.weights import initial_modules, with_parameters
 
 part = functools.partial
@@ -143,6 +144,48 @@ def test_what_is_recorded_is_without_drop_out(make):
         np.testing.assert_allclose(run.mu[member, -1], expected, rtol=1e-12)
 
 
+class Functional(nn.Module):
+    """Drop-out by a function, in training alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(nn.functional.dropout(x, 0.5, self.training))
+
+
+class Attentive(nn.Module):
+    """Drop-out inside attention, which is no layer of its own."""
+
+    def __init__(self, rate: float = 0.5) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(1, 1, dropout=rate, batch_first=True)
+        self.layer = nn.Linear(5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = x[..., None]
+        return self.layer(self.attention(z, z, z, need_weights=False)[0][..., 0])
+
+
+@pytest.mark.parametrize("make", [Dropping, Functional, Attentive])
+def test_masks_are_in_training_alone_wherever_a_module_hides_them(make):
+    still, trained = (
+        ensemble.train(make, small(), losses.squared_error, epochs=3, learning_rate=rate, keep_parameters=True)
+        for rate in (1e-12, 0.1)
+    )
+    assert np.ptp(still.mu.values, axis=1).max() < 1e-9
+    assert np.isinf(still.onset).all()
+    again = ensemble.train(make, small(), losses.squared_error, epochs=3, keep_parameters=True)
+    np.testing.assert_array_equal(again.mu, trained.mu)
+    for member, module in enumerate(initial_modules(make, 3)):
+        x, y = trained.x.values[member], trained.y.values[member]
+        without = loop(module.eval(), x, y, losses.squared_error, torch.optim.SGD, 3)
+        assert abs(without[:, 0] - trained.mu[member, -1].values).max() > 1e-6
+        last = with_parameters(make(), trained.parameters.values[member, -1]).eval()
+        np.testing.assert_allclose(trained.mu[member, -1], last(torch.as_tensor(x)).detach()[:, 0], rtol=1e-12)
+
+
 class Masked(nn.Module):
     """Weights that start at zero, behind drop-out: mu = w . masked x."""
 
@@ -176,6 +219,90 @@ class Weight(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.weight * x
+
+
+class Recurrent(nn.Module):
+    """As tutorials write it, with a first state of torch's default type."""
+
+    def __init__(self, kind: type[nn.Module] = nn.GRU) -> None:
+        super().__init__()
+        self.layer, self.head = kind(1, 3, batch_first=True), nn.Linear(3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layer(x[..., None], torch.zeros(1, len(x), 3))[0][:, -1])
+
+
+class Embedded(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(2, 3), nn.Linear(15, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.table(x.long()).flatten(1))
+
+
+class Shared(nn.Module):
+    """A weight by two names, and a part by two names that holds one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 1)
+        self.second.weight = self.first.weight
+        self.again = self.first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.again(self.second(self.first(x).tanh()).tanh()).tanh())
+
+
+class Branching(nn.Module):
+    """It asks for a value, which torch cannot do for all members at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) if self.layer.bias.item() > 0 else -self.layer(x)
+
+
+class Normalised(nn.Module):
+    """Batch normalisation by stored numbers: a scale and a shift, which each member may have of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3).eval(), nn.Tanh(), nn.Linear(3, 1))
+        self.layers[1].running_var.uniform_(1, 3)
+
+
+@pytest.mark.parametrize("make", [
+    Recurrent, part(Recurrent, nn.RNN), Embedded, Shared, Branching, part(Attentive, 0.0),
+    lambda: nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3), nn.Tanh(), nn.Linear(3, 1)),
+    lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 3)), nn.Tanh(), nn.Linear(3, 1)),
+    lambda: Normalised().layers,
+])  # fmt: skip
+@pytest.mark.parametrize("batch_size", [None, 4])
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_a_module_of_any_kind_trains_as_in_a_plain_loop(make, batch_size):
+    data = small()
+    run = ensemble.train(make, data, losses.squared_error, epochs=8, batch_size=batch_size)
+    for member, module in enumerate(initial_modules(make, 3)):
+        stream = member_generator(0, member, "batches")
+
+        def batches(stream=stream):
+            return torch.as_tensor(stream.permutation(6)).split(batch_size or 6)
+
+        x, y = data.x.values[member], data.y.values[member]
+        with settled(dtype=torch.float64):
+            expected = loop(module, x, y, losses.squared_error, torch.optim.SGD, 8, batches)
+        np.testing.assert_allclose(run.mu[member, -1], expected[:, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [Recurrent, Attentive, Shared])
+def test_a_module_of_any_kind_trains_in_single_precision_too(make):
+    single, double = (ensemble.train(make, small(), losses.squared_error, epochs=3, dtype=d, learning_rate=1e-3)
+                      for d in ("float32", "float64"))  # fmt: skip
+    assert single.mu.dtype == np.float32
+    np.testing.assert_allclose(single.mu, double.mu, atol=1e-3)
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.05])

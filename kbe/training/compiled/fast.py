@@ -17,7 +17,7 @@ from kbe.training.weights import mask_seed
 
 _LOOK = 100  # epochs between two looks for members at rest, at least
 
-_STATE = ("target", "share", "weights", "hidden", "outputs", "onset")  # the other arrays are room for work
+_STATE = ("target", "share", "weights", "hidden", "outputs", "jump", "onset")  # the other arrays are room for work
 
 
 def obstacle(module: object, loss: Callable) -> str | None:
@@ -26,6 +26,11 @@ def obstacle(module: object, loss: Callable) -> str | None:
         getattr(type(module), name) is not getattr(BitNetwork, name) for name in ("forward", "features", "__call__")
     ):
         return f"the network is a {type(module).__name__}, which computes otherwise than a BitNetwork"
+    layers = [(module.channels, module.channels if k else 1, module.kernel_size) for k in range(module.layers)]
+    matrices = [*layers, *[(1, module.channels * module.positions)] * len(module.heads)]
+    shapes = [shape for matrix in matrices for shape in (matrix, matrix[:1])]
+    if [tuple(parameter.shape) for parameter in module.parameters()] != shapes:
+        return "its weights are not those that a BitNetwork is made with"
     if any(not parameter.requires_grad for parameter in module.parameters()):
         return "some weights require no gradient"
     masks = module.dropout
@@ -61,7 +66,7 @@ class FastTrainer:
     mean
         Whether the loss is the mean over points or their sum.
     jump
-        The change of an output in one epoch beyond which the member's onset is noted.
+        The change of an output in one epoch beyond which a member's onset is noted, one for all or one a member.
     threads
         None takes as many as torch does.
     merge
@@ -85,13 +90,13 @@ class FastTrainer:
     """
 
     def __init__(self, module: nn.Module, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, loss: Callable,
-                 learning_rate: float, mean: bool, jump: float, threads: int | None,
+                 learning_rate: float, mean: bool, jump: float | np.ndarray, threads: int | None,
                  merge: bool | None = None, rest: bool = True, seed: int = 0) -> None:  # fmt: skip
         compiled = loss_derivatives.compiled_form(loss)
         if compiled is None or not isinstance(module, BitNetwork):
             raise ValueError(f"This cannot be trained on the fast path, because {obstacle(module, loss)}.")
         self._pool = ThreadPoolExecutor(threads or torch.get_num_threads())
-        self._settings = (*compiled, float(learning_rate), float(jump))
+        self._settings = (*compiled, float(learning_rate))
         self._dropout, self._seed, self._epoch = module.dropout.p if module.dropout else 0.0, seed, 0
         self._look = _LOOK if rest else None
         graph, self._row = choose_graph(module, x, False if self._dropout else merge)
@@ -100,7 +105,7 @@ class FastTrainer:
         self.cost = graph.cost(module.channels, self._heads) * self.active / len(y)
         values = graph.values if graph.values.ndim == 2 else np.tile(graph.values[:, None], len(y))
         target, share = slots(self._row, y, len(graph.rows), 1 / y.shape[1] if mean else 1.0)
-        self._lanes = self._laid_out(parameters, values.T, target, share)
+        self._lanes = self._laid_out(parameters, values.T, target, share, np.broadcast_to(jump, len(y)))
         self._factors = np.zeros_like(self._lanes["hidden"]) if self._dropout else np.empty(0)
         names = ("weights", "sums", "values", "hidden", "nodes", "outputs")
         for block in range(self.active // WIDTH):
@@ -114,7 +119,8 @@ class FastTrainer:
         """How many lanes are computed."""
         return len(self._member)
 
-    def _laid_out(self, weights: np.ndarray, values: np.ndarray, target: np.ndarray, share: np.ndarray) -> dict:
+    def _laid_out(self, weights: np.ndarray, values: np.ndarray, target: np.ndarray, share: np.ndarray,
+                  jump: np.ndarray) -> dict:  # fmt: skip
         """All arrays in the order in which `lanes.advance` takes them; each argument has a row for each member."""
         dtype, count = weights.dtype, self.active // WIDTH
 
@@ -140,6 +146,7 @@ class FastTrainer:
             "outputs": room(outputs),
             "before": room(outputs),
             "slopes": room(outputs),
+            "jump": blocks.in_lanes(jump[self._member, None], np.dtype(np.float64)),
             "onset": onset,
         }
 

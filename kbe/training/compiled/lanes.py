@@ -31,7 +31,7 @@ def _step(weights, gradient, learning_rate):
 
 @compiled
 def _note_onsets(outputs, rows, before, share, jump, epoch, onset):
-    """The first epoch at which an output at a data point moves by more than `jump` or is not finite."""
+    """The first epoch at which an output at a data point moves by more than the member's jump or is not finite."""
     worst = 0.0 * load(share, 0)
     for i in range(outputs.shape[0]):
         moved = magnitude(load(outputs, i) - load(before, i))
@@ -40,7 +40,7 @@ def _note_onsets(outputs, rows, before, share, jump, epoch, onset):
         moved = where_greater(load(share, i % rows), 0.0, moved, 0.0)
         worst = where_greater(moved, worst, moved, worst)
     for i in range(WIDTH):
-        if onset[0, i] < 0 and lane(worst, i) > jump:
+        if onset[0, i] < 0 and lane(worst, i) > jump[0, i]:
             onset[0, i] = epoch
 
 
@@ -51,13 +51,14 @@ def forward(network, weights, sums, values, hidden, nodes, outputs):
 
 
 @threadable
-def advance(network, loss, setting, learning_rate, jump, epoch, epochs, mask, arrays):
+def advance(network, loss, setting, learning_rate, epoch, epochs, mask, arrays):
     """Full-batch gradient descent on sixteen members; the outputs belong to the weights, before and after.
 
     `mask` holds the factors by which drop-out multiplies the hidden values while the slopes are taken, or is None.
     """
     network, mask, arrays = borrowed((network, mask, arrays))
-    target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs, before, slopes, onset = arrays
+    (target, share, weights, turned, gradient, sums, values, hidden, back, nodes, outputs, before, slopes, jump,
+     onset) = arrays  # fmt: skip
     rows = network[-1][3].shape[0]
     for e in range(epoch + 1, epoch + epochs + 1):
         for row in range(outputs.shape[0]):  # an assignment of arrays would compile NumPy's messages too, for seconds

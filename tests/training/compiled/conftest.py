@@ -36,7 +36,8 @@ class Laid(NamedTuple):
     def advance(self, loss: Callable, rate: float, jump: float, start: int = 0) -> None:
         """One epoch."""
         kind, setting = loss_derivatives.compiled_form(loss)
-        lanes.advance(self.network, kind, setting, rate, jump, start, 1, None, tuple(self.arrays.values()))
+        self.arrays["jump"][:] = jump
+        lanes.advance(self.network, kind, setting, rate, start, 1, None, tuple(self.arrays.values()))
 
     def outputs(self) -> np.ndarray:
         """At each member's own points, shape (members, points, heads)."""
@@ -71,7 +72,7 @@ def lay_out():
             "target": target, "share": share, "weights": weights, "turned": room(len(weights)),
             "gradient": room(len(weights)), "sums": hidden, "values": hidden, "hidden": hidden,
             "back": room(len(hidden)), "nodes": room(layout.node_rows(network)), "outputs": outputs,
-            "before": room(len(outputs)), "slopes": slopes, "onset": np.full((1, WIDTH), -1),
+            "before": room(len(outputs)), "slopes": slopes, "jump": room(1), "onset": np.full((1, WIDTH), -1),
         })  # fmt: skip
 
     return make

@@ -1,0 +1,43 @@
+"""Data of one's own: arrays x, y of one data set, as `ensemble.train` takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from kbe.checks import Array, Count, PointVector, checked
+
+
+@checked
+def repeated(x: Array, y: PointVector, members: Count = 1) -> xr.Dataset:
+    """One data set for all members, which then differ by their initial weights alone.
+
+    Parameters
+    ----------
+    x
+        Inputs, shape (points, ...), at least two dimensions.
+    y
+        Targets.
+    members
+        How many networks are to be trained on it.
+
+    Returns
+    -------
+    xarray.Dataset
+        `x` (member, point, ...) and `y` (member, point).
+
+    Raises
+    ------
+    ValueError
+        If `x` has not a row for each target.
+
+    Examples
+    --------
+    >>> repeated([[0, 1], [1, 0], [1, 1]], [0.5, 1.5, 2.0], members=20).x.shape
+    (20, 3, 2)
+    """
+    if x.ndim < 2 or len(x) != len(y):
+        raise ValueError(f"x has shape {x.shape}: it must be ({len(y)}, features), a row for each element of y.")
+    dims = ("member", "point", *(f"feature_{k}" if x.ndim > 2 else "feature" for k in range(1, x.ndim)))
+    inputs, targets = (np.repeat(values[None], members, 0) for values in (x, y))
+    return xr.Dataset({"x": (dims, inputs), "y": (dims[:2], targets)}, coords={"member": np.arange(members)})
