@@ -28,15 +28,6 @@ from kbe.refusals import shown
 Function = TypeVar("Function", bound=Callable)
 
 
-def same_labels(name: str, value: xr.DataArray, sizes: dict[str, Any]) -> xr.DataArray:
-    """Return an array if it has the labels of those before it in a call; else xarray would cut what one lacks."""
-    for dim, labels in value.indexes.items():
-        known, owner = sizes.setdefault(f"labels of {dim}", (labels, name))
-        if not known.equals(labels):
-            raise ValueError(f"{name} has other labels along {dim} than {owner}: they must be the same.")
-    return value
-
-
 @dataclass(frozen=True)
 class Whole:
     """A whole number between bounds that are allowed themselves."""
@@ -140,7 +131,7 @@ class Holds:
         missing = [wanted for wanted in self.names.split() if wanted not in present]
         if missing:
             raise ValueError(f"{name} lacks {', '.join(missing)}: it must be {self.source}.")
-        return same_labels(name, value, sizes) if isinstance(value, xr.DataArray) else value
+        return refusals.same_labels(name, value, sizes) if isinstance(value, xr.DataArray) else value
 
 
 Natural = Annotated[int, Whole(0)]

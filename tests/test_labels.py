@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kbe.book import contents, executions
+from kbe.companions import mean_field
+from kbe.discussion import calibration
+from kbe.measures import onsets
+from kbe.response import drift
 
 ROOT = Path(__file__).parents[1]
 # Each is for the chapters that declare it. Large steps, so that some networks become unstable and some do not.
@@ -49,6 +54,30 @@ def test_equal_labels_none_and_what_is_asked_for_are_no_move():
     RUN.assign(x=RUN.x[[1, 2, 0]].values + RUN.y, y=("point", RUN.y.values[::-1]))
     RUN.assign(x=RUN.x[[1, 2, 0]].drop_vars("point"))
     RUN.reindex(point=[2, 5]).x.reindex_like(TURNED)
+
+
+OVER = xr.DataArray(np.eye(3), {"member": [0, 1, 2], "epoch": [0, 1, 2]})
+OUTPUTS = xr.DataArray(np.ones((2, 3, 4)), {"member": [0, 1], "epoch": [0, 1, 2], "point": [0, 1, 2, 3]})
+KERNEL = xr.DataArray(np.ones((2, 3, 3)), {"member": [0, 1]}, dims=["member", "n", "m"])
+
+
+@pytest.mark.parametrize(
+    ("call", "arrays"),
+    [
+        (onsets.last_before, [OVER, OVER[:, 1].drop_vars("epoch")]),
+        (mean_field.share_explained, [OUTPUTS, OUTPUTS]),
+        (drift.kernel_drift, [KERNEL, KERNEL]),
+        (calibration.covered, [OVER, OVER, OVER]),
+        (calibration.log_score, [OVER, OVER, OVER]),
+        (calibration.expected_coverage, [OVER, OVER, OVER, OVER]),
+    ],
+)
+def test_what_takes_several_labelled_arrays_refuses_other_labels(call, arrays):
+    call(*arrays)
+    for turned in range(len(arrays)):
+        given = [array[::-1] if n == turned else array for n, array in enumerate(arrays)]
+        with pytest.raises(ValueError, match=r"^\w+ has other labels along member than \w+: they must be the same\.$"):
+            call(*given)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)

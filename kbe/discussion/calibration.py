@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from kbe.checks import Confidence, Shaped, checked, same_labels
-from kbe.refusals import shown
+from kbe.checks import Confidence, Shaped, checked
+from kbe.refusals import same_labels, shown
 
 GAUSSIAN = stats.norm()
 

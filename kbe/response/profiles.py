@@ -13,7 +13,8 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from kbe.checks import Holds, Shaped, Whole, checked, same_labels
+from kbe.checks import Holds, Shaped, Whole, checked
+from kbe.refusals import same_labels
 
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "constant": np.zeros_like,
