@@ -131,7 +131,7 @@ class Holds:
         missing = [wanted for wanted in self.names.split() if wanted not in present]
         if missing:
             raise ValueError(f"{name} lacks {', '.join(missing)}: it must be {self.source}.")
-        return value
+        return refusals.same_labels(name, value, sizes) if isinstance(value, xr.DataArray) else value
 
 
 Natural = Annotated[int, Whole(0)]

@@ -82,6 +82,15 @@ def array(
     return result
 
 
+def same_labels(name: str, value: Any, known: dict[str, Any]) -> Any:
+    """Return a DataArray whose labels are those that `known` collects: xarray would cut what is not in both of two."""
+    for dim, labels in value.indexes.items():
+        others, owner = known.setdefault(f"labels of {dim}", (labels, name))
+        if not labels.equals(others):
+            raise ValueError(f"{name} has other labels along {dim} than {owner}: they must be the same.")
+    return value
+
+
 def shown(value: Any) -> str:
     """Whatever was given, for a message: one line of at most 80 characters."""
     text = " ".join(repr(value).split())

@@ -11,7 +11,7 @@ import math
 import numbers
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -68,6 +68,9 @@ class Claim:
         What is measured to decide it, in words.
     above, below
         It holds where the measure is greater than `above` and less than `below`; at least one is needed.
+    no_effect
+        The measure where a control equals what it controls, 0 for a difference: finding exactly this in every member
+        is refused.
     members
         The least number of independent members that can decide it.
     source
@@ -89,6 +92,7 @@ class Claim:
     measure: _Words
     above: _Bound | None = None
     below: _Bound | None = None
+    no_effect: _Bound | None = None
     members: Count = 50
     source: Literal["paper", "book"] = "paper"
     digits: Annotated[int, Whole(1, 15)] | None = None
@@ -115,6 +119,7 @@ class Claim:
         seed: Seed = 0,
         resamples: Count = 2000,
         confidence: Confidence = 0.95,
+        left_out: Natural = 0,
     ) -> Judged:
         """Measure over members: the statistic, and its percentile bootstrap interval.
 
@@ -131,14 +136,27 @@ class Claim:
             How many times the members are drawn again, with replacement.
         confidence
             The interval's coverage.
+        left_out
+            How many members are not among the samples because they gave no finite value.
+
+        Raises
+        ------
+        ValueError
+            If they show that a control equals what it controls.
         """
         rows = np.atleast_1d(refusals.array("samples", samples, finite=False, empty=True))
         kept = rows[np.isfinite(rows).all(tuple(range(1, rows.ndim)))]
-        left_out = len(rows) - len(kept)
+        left_out += len(rows) - len(kept)
         if len(kept) < 2:  # nothing to draw from: one member has no interval
             return self.judge_value(math.nan, (math.nan, math.nan), len(kept), left_out=left_out)
+        if len(kept) >= self.members and (kept == self.no_effect).all():
+            raise ValueError(f"samples are {self.no_effect} in every member: the control of {self.name!r} must differ.")
         found = bootstrap(kept, statistic, resamples=resamples, confidence=confidence, seed=seed)
-        return self.judge_value(found.estimate, (found.low, found.high), len(kept), left_out=left_out)
+        judged = self._judged(found.estimate, (found.low, found.high), len(kept), left_out)
+        if judged.low != judged.high:
+            return judged
+        alike = int(np.unique(kept, axis=0, return_counts=True)[1].max())
+        return replace(judged, alike=alike, share=alike == len(kept) and _is_share(kept, statistic))
 
     @checked
     def judge_share(self, members: ArrayLike, confidence: Confidence = 0.95) -> Judged:
@@ -183,8 +201,14 @@ class Claim:
         Raises
         ------
         ValueError
-            If the estimate is no number or the interval no pair in order.
+            If the estimate is no number or the interval no pair in order, or a control equals what it controls.
         """
+        judged = self._judged(estimate, interval, members, left_out)
+        if members >= self.members and {judged.estimate, judged.low, judged.high} == {self.no_effect}:
+            raise ValueError(f"estimate is {self.no_effect} without width: the control of {self.name!r} must differ.")
+        return judged
+
+    def _judged(self, estimate: Any, interval: Sequence[Any], members: int, left_out: int) -> Judged:
         try:
             value, ends = float(estimate), [float(end) for end in interval]
         except (TypeError, ValueError) as error:
@@ -202,7 +226,8 @@ Claim.__init__ = checked(Claim.__init__)  # type: ignore[method-assign]
 class Judged:
     """A claim with its measurement, an estimate and its interval; made by `Claim.judge` and its like.
 
-    It rests on a number of `members`; those without a finite value, `left_out`, are not among them.
+    It rests on a number of `members`; those without a finite value, `left_out`, are not among them. Where the interval
+    has no width, `alike` members gave the same, 0 if that is not known, and `share` says whether theirs is a share.
     """
 
     claim: Claim
@@ -211,6 +236,8 @@ class Judged:
     high: float
     members: int
     left_out: int = 0
+    alike: int = 0
+    share: bool = False
 
     @property
     def verdict(self) -> str:
@@ -230,3 +257,9 @@ class Judged:
         if digits is None or self.verdict == UNDECIDED:
             return line
         return f"{line} [about {float(f'{self.estimate:.{digits}g}'):g}]"
+
+
+def _is_share(rows: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> bool:
+    """Whether a statistic of zeros and ones is a share: 1 of all, 0 of none; a median decides between the two."""
+    ends = (float(statistic(np.full_like(rows, value))) for value in (0, 1))
+    return statistic is not np.median and bool(np.isin(rows, (0, 1)).all()) and tuple(ends) == (0, 1)

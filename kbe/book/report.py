@@ -13,6 +13,7 @@ from typing import Any
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.book.tables import Table
 from kbe.refusals import shown
+from kbe.statistics import share_interval
 
 _MIME = "application/vnd.kbe.claims+json"
 _NOT_MEASURED = {"estimate": math.nan, "low": math.nan, "high": math.nan}
@@ -93,9 +94,19 @@ def _without_none(record: dict[str, Any]) -> dict[str, Any]:
 def _row(one: Judged) -> list[str]:
     claim = one.claim
     place = claim.place if claim.source == "paper" else f"{claim.place} (this book)"
-    members = f"{one.members} member{'s' * (one.members != 1)}" + f" ({one.left_out} left out)" * (one.left_out > 0)
-    result = f"{one.estimate:.3g} ({one.low:.3g} to {one.high:.3g}), {members}"
-    return [f"**{one.verdict}**", claim.statement, place, f"{claim.measure}; {claim.criterion}", result]
+    return [f"**{one.verdict}**", claim.statement, place, f"{claim.measure}; {claim.criterion}", _result(one)]
+
+
+def _result(one: Judged) -> str:
+    """The estimate with its interval or, where that has no width, with how many of the members gave the same."""
+    left_out = f" ({one.left_out} left out)" * (one.left_out > 0)
+    if one.low == one.high and one.alike:
+        agree = f"all {one.members}" if one.alike == one.members else f"{one.alike} of {one.members}"
+        low, high = share_interval(round(one.estimate * one.members), one.members) if one.share else (0, 0)
+        wilson = f" (Wilson's interval: {low:.3g} to {high:.3g})" * one.share
+        return f"{one.estimate:.3g}, {agree} members agree{wilson}{left_out}"
+    interval = "no width" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
+    return f"{one.estimate:.3g} ({interval}), {one.members} member{'s' * (one.members != 1)}{left_out}"
 
 
 def _needs_some(judged: Sequence[Judged]) -> None:

@@ -15,13 +15,15 @@ import xarray as xr
 from scipy import stats
 
 from kbe.checks import Confidence, Shaped, checked
-from kbe.refusals import shown
+from kbe.refusals import same_labels, shown
 
 GAUSSIAN = stats.norm()
 
 
 def _labelled_or_array(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray | np.ndarray:
-    return value if isinstance(value, xr.DataArray) else Shaped(finite=False)(name, value, sizes)
+    if isinstance(value, xr.DataArray):
+        return same_labels(name, value, sizes)
+    return Shaped(finite=False)(name, value, sizes)
 
 
 def _symmetric(name: str, value: Any, sizes: dict[str, Any]) -> Any:

@@ -28,7 +28,6 @@ def last_before(values: OverEpochs, limit: Onsets) -> xr.DataArray:
     The dimension epoch gives way to those of the `limit`, in epochs. NaN for a member without a recorded epoch before
     its limit, or whose limit is NaN or later than the epoch after the last recorded one.
     """
-    values, limit = xr.align(values, limit, join="exact", exclude=["epoch"])
     before = (values["epoch"] < limit).sum("epoch")
     chosen = values.isel(epoch=(before - 1).clip(0))
     return chosen.where((limit <= float(values["epoch"][-1]) + 1) & (before > 0)).drop_vars("epoch")

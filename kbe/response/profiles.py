@@ -14,6 +14,7 @@ import scipy
 import xarray as xr
 
 from kbe.checks import Holds, Shaped, Whole, checked
+from kbe.refusals import same_labels
 
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "constant": np.zeros_like,
@@ -29,7 +30,7 @@ def _named(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray:
     if values.ndim > 4:
         raise ValueError(f"{name} has shape {values.shape}: it must have 2, 3 or 4 dimensions.")
     if isinstance(value, xr.DataArray):
-        return value.copy(data=values)
+        return same_labels(name, value, sizes).copy(data=values)
     return xr.DataArray(values, dims=[*("member", "epoch")[: values.ndim - 2], "n", "m"])
 
 

@@ -70,6 +70,50 @@ def test_members_without_a_finite_value_are_left_out_and_counted():
     assert claim(above=0).judge([np.nan] * 30).verdict == UNDECIDED
 
 
+def test_members_left_out_before_are_counted_too():
+    assert claim(above=0).judge([1.0, np.nan, 2.0], left_out=4).left_out == 5
+    assert claim(above=0).judge([np.nan], left_out=4).left_out == 5
+
+
+ZEROS, ALL_BUT_ONE = np.zeros(10), np.r_[np.zeros(9), 1]
+
+
+def test_a_control_that_equals_what_it_controls_in_every_member_is_refused():
+    gain = claim(above=0, no_effect=0)
+    for found in (ZEROS, [*ZEROS, np.nan], np.zeros((10, 3))):
+        with pytest.raises(ValueError, match=r"^samples are 0 in every member: the control of 'so' must differ\.$"):
+            gain.judge(found, np.mean)
+    with pytest.raises(ValueError, match=r"^estimate is 1 without width: the control of 'so' must differ\.$"):
+        claim(below=1, no_effect=1).judge_value(np.float64(1), (1, 1), 10)
+
+
+def test_a_control_that_differs_somewhere_or_of_too_few_members_is_judged():
+    gain = claim(above=0, no_effect=0)
+    assert gain.judge(ALL_BUT_ONE).verdict == FAILS  # the median and its interval are 0 all the same
+    assert gain.judge(ZEROS[1:]).verdict == gain.judge([np.nan] * 10).verdict == UNDECIDED
+    assert gain.judge_value(0, (0, 1), 10).verdict == UNDECIDED and gain.judge_value(2, (2, 2), 10).verdict == HOLDS
+    assert claim(above=0).judge(ZEROS).verdict == FAILS
+
+
+@pytest.mark.parametrize(
+    ("samples", "statistic", "alike", "share"),
+    [
+        (np.arange(10.0), np.median, 0, False),
+        (ALL_BUT_ONE, np.median, 9, False),
+        (ZEROS + 0.5, np.median, 10, False),
+        (ZEROS + 1, np.median, 10, False),  # as of rank correlations
+        (ZEROS, np.mean, 10, True),
+        (ZEROS > -1, np.mean, 10, True),
+        (np.ones((10, 3)), lambda rows: rows.mean(0).min(), 10, True),
+        (np.tile([1.0, 0.0], (10, 1)), lambda rows: np.subtract(*rows.mean(0)), 10, False),
+        (np.arange(10.0), lambda rows: np.nan, 0, False),
+    ],
+)
+def test_where_an_interval_has_no_width_it_is_known_how_many_members_agree(samples, statistic, alike, share):
+    judged = claim(above=0.1).judge(samples, statistic)
+    assert (judged.alike, judged.share) == (alike, share)
+
+
 def test_rows_of_a_member_stay_together_in_the_bootstrap():
     x = np.random.default_rng(3).normal(size=50)
     slope = claim(above=0).judge(np.stack([x, 3 * x + 1], 1), lambda rows: np.polyfit(*rows.T, 1)[0])
@@ -125,6 +169,9 @@ def test_a_name_of_another_form_is_refused(name):
         (lambda: claim(above=2, below=1), "above"),
         (lambda: claim(above=1, members=0), "members"),
         (lambda: claim(above=1, members=True), "members"),
+        (lambda: claim(above=1, no_effect="none"), "no_effect"),
+        (lambda: claim(above=1).judge([1], left_out=-1), "left_out"),
+        (lambda: claim(above=1).judge([1, 2], lambda rows: rows), "estimate"),
         (lambda: claim(above=1, digits=0), "digits"),
         (lambda: claim(above=1, digits=16), "digits"),
         (lambda: claim(above=1, source="me"), "source"),

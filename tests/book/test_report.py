@@ -47,6 +47,26 @@ def test_report_reads_back_what_a_notebook_stores(tmp_path):
     assert "12 members (3 left out)" in text
 
 
+NARROW = [
+    (lambda one: one.judge(np.arange(20.0)), "9.5 (5.5 to 13.5), 20 members"),
+    (lambda one: one.judge(np.full(20, 0.5)), "0.5, all 20 members agree"),
+    (lambda one: one.judge([*np.full(19, 0.5), 3, np.nan]), "0.5, 19 of 20 members agree (1 left out)"),
+    (lambda one: one.judge(np.ones(20, bool), np.mean), "1, all 20 members agree (Wilson's interval: 0.839 to 1)"),
+    (lambda one: one.judge(np.zeros(20, bool), np.mean), "0, all 20 members agree (Wilson's interval: 0 to 0.161)"),
+    (lambda one: one.judge_share(np.ones(20, bool)), "1 (0.839 to 1), 20 members"),
+    (lambda one: one.judge_value(0.5, (0.5, 0.5), 1), "0.5 (no width), 1 member"),
+    (lambda one: one.judge([np.nan]), "nan (nan to nan), 0 members (1 left out)"),
+]
+
+
+@pytest.mark.parametrize(("judge", "result"), NARROW)
+def test_an_interval_of_no_width_says_how_many_members_agree(judge, result, tmp_path):
+    judged = judge(claim(above=-1))
+    (row,) = report.claim_table([judged]).rows
+    assert row[-1] == result
+    assert report.report([write(tmp_path / "x.ipynb", [judged])]).rows[0][-1] == result
+
+
 def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
     notebook = write(tmp_path / "chapter.ipynb", [claim(above=1).judge_value(2, (1.5, 2.5), 12)])
     stored = json.loads(notebook.read_text())

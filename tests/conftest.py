@@ -1,0 +1,38 @@
+"""What all tests share: arrays meet with exact labels, or the test fails and says where they did not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from xarray.structure import alignment
+
+XARRAY = str(Path(xr.__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def realigned(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The places where xarray re-indexed or cut an array by its labels, unasked; there must be none in the end.
+
+    xarray brings labels together before it computes, assigns, merges or concatenates: what was reordered on purpose is
+    put back, and what one array lacks is cut from the other. Only `reindex` asks for that.
+    """
+    found: list[str] = []
+    align = alignment.Aligner.align_indexes
+
+    def watched(aligner: alignment.Aligner) -> None:
+        align(aligner)
+        if changed := [str(name) for (names, _), moves in aligner.reindex.items() if moves for name, _ in names]:
+            frame, asked = sys._getframe(1), False
+            while frame.f_back and frame.f_code.co_filename.startswith(XARRAY):
+                asked |= frame.f_code is alignment.reindex.__code__
+                frame = frame.f_back
+            if not asked:
+                found.append(f"{', '.join(changed)} in {frame.f_code.co_filename}:{frame.f_lineno}")
+
+    monkeypatch.setattr(alignment.Aligner, "align_indexes", watched)
+    yield found
+    assert not found, "Arrays met with other labels along " + "; ".join(sorted(set(found)))
