@@ -107,6 +107,11 @@ def test_eq13_only_trained_weights_count_and_buffers_are_each_members_own(frozen
     np.testing.assert_allclose(measured, expected, rtol=1e-12)
 
 
+def test_a_curvature_below_zero_stays_beside_weights_that_are_fixed():
+    measured = sharpness(Scaled(True), [[1.0, 1.0, 1.0]], [[[3.0, 2.0]]], [[0.0]], lambda o, y: -0.5 * o[:, 0] ** 2)
+    np.testing.assert_allclose(measured, -4.0)
+
+
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
 def test_recurrent_layers_have_a_curvature(kind):
     class Recurrent(nn.Module):

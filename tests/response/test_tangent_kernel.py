@@ -143,11 +143,11 @@ class Recurrent(nn.Module):
 class Attentive(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(1, 1, dropout=0.5, batch_first=True)
-        self.layer = nn.Linear(4, 2)
+        self.first, self.layer = nn.Linear(1, 4), nn.Linear(4, 2)
+        self.attention = nn.MultiheadAttention(4, 2, dropout=0.5, batch_first=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.attention(*[x[..., None]] * 3)[0][..., 0])
+        return self.layer(self.attention(*[self.first(x[..., None])] * 3, need_weights=False)[0].sum(-1))
 
 
 class Shared(nn.Module):

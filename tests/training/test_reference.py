@@ -160,12 +160,12 @@ class Attentive(nn.Module):
 
     def __init__(self, rate: float = 0.5) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(1, 1, dropout=rate, batch_first=True)
-        self.layer = nn.Linear(5, 1)
+        self.first, self.layer = nn.Linear(1, 4), nn.Linear(5, 1)
+        self.attention = nn.MultiheadAttention(4, 2, dropout=rate, batch_first=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        z = x[..., None]
-        return self.layer(self.attention(z, z, z, need_weights=False)[0][..., 0])
+        z = self.first(x[..., None])
+        return self.layer(self.attention(z, z, z, need_weights=False)[0].sum(-1))
 
 
 @pytest.mark.parametrize("make", [Dropping, Functional, Attentive])

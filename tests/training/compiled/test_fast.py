@@ -21,12 +21,12 @@ from kbe.training.weights import flat_parameters, initial_modules
 MAKE = functools.partial(VarianceNetwork, bits=4)
 
 
-def start(make, data, loss=losses.gaussian_nll, rate=0.1, change=lambda weights: None, **options) -> FastTrainer:
+def start(make, data, loss=losses.gaussian_nll, rate=0.1, change=lambda weights: None, jump=0.25, **options):
     modules = initial_modules(make, len(data.y))
     weights = np.stack([flat_parameters(module) for module in modules])
     change(weights)
     settings = {"threads": 1} | options
-    return FastTrainer(modules[0], weights, data.x.values, data.y.values, loss, rate, True, 0.25, **settings)
+    return FastTrainer(modules[0], weights, data.x.values, data.y.values, loss, rate, True, jump, **settings)
 
 
 def trainer(members=37, points=2, make=MAKE, **options) -> FastTrainer:
@@ -137,6 +137,21 @@ def test_members_that_no_epoch_moves_all_leave_and_later_epochs_cost_nothing():
     assert still.active == 0
     still.advance(10**12)
     assert same(first, record(still, [0]))
+
+
+def test_each_member_has_a_jump_of_its_own_that_moves_with_it():
+    def spoil(weights):
+        weights[::2] = np.nan
+
+    jumps = np.random.default_rng(0).permutation(np.geomspace(1e-4, 0.9, 37))
+    some, none = (trainer(change=spoil, rest=rest, jump=jumps) for rest in (True, False))
+    kept = record(some, [0, 105, 800])
+    assert some.active < none.active == 48 and same(kept, record(none, [0, 105, 800]))
+    late = np.flatnonzero(kept[-1] > 105)
+    assert len(late) >= 3
+    for member in late[:2]:
+        alone = trainer(change=spoil, jump=np.full(37, jumps[member]))
+        assert record(alone, [800])[-1][member] == kept[-1][member]
 
 
 def test_of_members_that_rest_and_members_that_move_the_latter_stay_themselves():
