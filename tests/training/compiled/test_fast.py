@@ -143,14 +143,14 @@ def test_each_member_has_a_jump_of_its_own_that_moves_with_it():
     def spoil(weights):
         weights[::2] = np.nan
 
-    jumps = np.random.default_rng(0).permutation(np.geomspace(1e-4, 0.9, 37))
-    some, none = (trainer(change=spoil, rest=rest, jump=jumps) for rest in (True, False))
+    jumps = np.random.default_rng(0).permutation(np.geomspace(0.01, 0.9, 37))
+    some, none = (trainer(points=4, change=spoil, rest=rest, jump=jumps) for rest in (True, False))
     kept = record(some, [0, 105, 800])
     assert some.active < none.active == 48 and same(kept, record(none, [0, 105, 800]))
     late = np.flatnonzero(kept[-1] > 105)
     assert len(late) >= 3
     for member in late[:2]:
-        alone = trainer(change=spoil, jump=np.full(37, jumps[member]))
+        alone = trainer(points=4, change=spoil, jump=np.full(37, jumps[member]))
         assert record(alone, [800])[-1][member] == kept[-1][member]
 
 
