@@ -124,7 +124,7 @@ class PureNetwork:
     def settled(self) -> AbstractContextManager[None]:
         """Torch as the module needs it, with one thread for a small one; its own settings come back at the end."""
         threads = 1 if len(self.weights) < SMALL else None
-        return settled(threads=threads, dtype=self.weights.dtype, device=self.weights.device)
+        return settled(threads=threads, dtype=self.weights.dtype, device=self.weights.device, cudnn=False)
 
     def outputs(self, weights: Tensor, x: Tensor) -> Tensor:
         """The outputs (n, heads) at other weights (parameters,) and inputs (n, ...)."""

@@ -24,6 +24,7 @@ def settled(
     threads: int | None = None,
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
+    cudnn: bool = True,
 ) -> Iterator[None]:
     """Torch as it is wanted for a while, and then as it was, after an error too.
 
@@ -40,12 +41,16 @@ def settled(
         The type of tensors that a module makes without naming one; None leaves it.
     device
         Where a module draws, if not on the processor alone.
+    cudnn
+        Whether a GPU may use cuDNN, which has no slopes of recurrent layers outside training mode.
     """
     with _LOCK:
         drawn = [(stream, stream.get_state()) for stream in streams(device)]
         before = torch.get_default_dtype(), torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
+        library = torch.backends.cudnn.enabled
         try:
             torch.backends.mha.set_fastpath_enabled(False)
+            torch.backends.cudnn.enabled = library and cudnn
             torch.set_default_dtype(dtype or before[0])
             torch.set_num_threads(threads or before[1])
             if seed is not None:
@@ -57,6 +62,7 @@ def settled(
             torch.set_default_dtype(before[0])
             torch.set_num_threads(before[1])
             torch.backends.mha.set_fastpath_enabled(before[2])
+            torch.backends.cudnn.enabled = library
             for stream, state in drawn:
                 stream.set_state(state)
 

@@ -64,8 +64,9 @@ class ReferenceTrainer:
         self._optimizer = make(self._held[: len(list(members[0].parameters()))], lr=learning_rate)
         self._batch_size, self._epoch, self._seed = batch_size, 0, seed
         self._batches = [member_generator(seed, member, "batches") for member in range(len(y))]
-        self._outputs = at_once(Stateless(copy.deepcopy(members[0]).eval()), (0, 0))
-        self._training_outputs = at_once(Stateless(members[0]), (0, 0)) if differs else self._outputs
+        self._training_outputs = at_once(Stateless(members[0]), (0, 0))
+        calm = copy.deepcopy(members[0]).eval() if differs else None
+        self._outputs = at_once(Stateless(calm), (0, 0)) if calm else self._training_outputs
         with self._settled():
             self._now = self._outputs(self._held, self._x)
         self._onset = torch.full((len(y),), -1, device=device)

@@ -13,17 +13,19 @@ from kbe.training.weights import Stateless, held
 def all_of_torch() -> list:
     return [
         torch.get_default_dtype(), torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled(),
-        torch.backends.cuda.flash_sdp_enabled(), torch.random.get_rng_state().tolist(),
+        torch.backends.cuda.flash_sdp_enabled(), torch.backends.cudnn.enabled, torch.random.get_rng_state().tolist(),
     ]  # fmt: skip
 
 
 def test_torch_is_as_wanted_and_then_as_it_was_after_an_error_too():
     before = all_of_torch()
-    with pytest.raises(RuntimeError, match="on purpose"), settled(seed=3, threads=2, dtype=torch.float64):
+    with pytest.raises(RuntimeError, match="on purpose"), settled(seed=3, threads=2, dtype=torch.float64, cudnn=False):
         assert (torch.get_default_dtype(), torch.get_num_threads()) == (torch.float64, 2)
+        assert not torch.backends.cudnn.enabled
         first = torch.rand(2)
         with settled(seed=4):
             assert torch.get_default_dtype() == torch.float64 and torch.get_num_threads() == 2
+            assert not torch.backends.cudnn.enabled
             torch.manual_seed(0)
             torch.set_default_dtype(torch.float16)
         second = torch.rand(2)
