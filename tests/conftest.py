@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import xarray as xr
@@ -22,17 +21,12 @@ settings.load_profile("same")
 
 def pytest_collectstart() -> None:
     """What a file of tests draws while it is imported does not hang on the files before it."""
-    _same_draws()
+    torch.manual_seed(0)
 
 
 def pytest_runtest_setup() -> None:
     """Nor does a test on the tests before it."""
-    _same_draws()
-
-
-def _same_draws() -> None:
     torch.manual_seed(0)
-    np.random.seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from kbe.theory.kernels import Kernel, exponential_kernel
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 
+GROUPED = 2**20  # sums over the points at each distinct distance, beyond which a Gram matrix is faster and smaller
+
 NEGLIGIBLE = 1e-6  # the exponential kernel at the nearest neighbours at which its averages count as settled
 
 
@@ -129,22 +131,25 @@ def run_scale(
 def _averages(
     distance: np.ndarray, targets: np.ndarray, normalise: str, kernel: Kernel
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The local averages of one data set at any scales, from sums over the points at each distinct distance.
+    """The local averages of one data set at any scales.
 
-    On bit strings there are few distinct distances, so that an average costs n times those, not n squared.
+    On bit strings there are few distinct distances: with the sums over the points at each of them, an average costs n
+    times those, not n squared. On a line almost every distance is its own; then one Gram matrix is held at a time.
     """
-    points = len(targets)
+    points, normal = len(targets), normalise == "weights"
+    average = inspect.unwrap(kernel_average)  # no checks at each of many scales
     distances, which = np.unique(distance, return_inverse=True)
-    cells = (which.reshape(distance.shape) * points + np.arange(points)[:, None]).ravel()
     size = len(distances) * points
+    if size > GROUPED:
+        divisor = None if normal else points
+        return lambda scales: np.stack([average(kernel(distance, scale), targets, divisor) for scale in scales])
+    cells = (which.reshape(distance.shape) * points + np.arange(points)[:, None]).ravel()
     sums = np.bincount(cells, np.tile(targets, points), size).reshape(-1, points)
     counts = np.bincount(cells, minlength=size).reshape(-1, points).astype(float)
 
-    average = inspect.unwrap(kernel_average)  # no checks at each of many scales
-
     def at(scales: np.ndarray) -> np.ndarray:
         weights = kernel(distances, scales[:, None])
-        return average(weights, sums, weights @ counts if normalise == "weights" else points)
+        return average(weights, sums, weights @ counts if normal else points)
 
     return at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -71,11 +72,25 @@ def test_alpha_is_the_minimum_that_an_independent_search_finds(normalise):
     assert_allclose(fit.alpha, search.x[0], rtol=1e-3)
 
 
-def test_alpha_on_the_line_where_every_distance_is_its_own():
-    points = np.random.default_rng(0).random(30)
-    distance, targets = kernels.line_distance(points, points), np.random.default_rng(1).random(30)
-    fit = prediction_scale(distance, targets, local_average(distance, targets, 7.0))
-    assert_allclose(fit.alpha, 7.0, rtol=1e-5)
+@pytest.mark.parametrize("normalise", ["weights", "count"])
+@pytest.mark.parametrize("number", [30, 150])  # the larger one takes one Gram matrix after the other
+def test_alpha_on_the_line_where_every_distance_is_its_own(number, normalise):
+    points = np.random.default_rng(0).random(number)
+    distance, targets = kernels.line_distance(points, points), np.random.default_rng(1).random(number)
+    outputs = [local_average(distance, targets, alpha, normalise) for alpha in (7.0, 20.0)]
+    fit = prediction_scale(distance, targets, np.stack(outputs), normalise=normalise)
+    assert_allclose(fit.alpha, [7.0, 20.0], rtol=1e-5)
+    assert_allclose(fit.rms, 0, atol=1e-6)
+
+
+def test_a_fit_on_the_line_takes_memory_with_the_square_of_the_points():
+    points = np.random.default_rng(0).random(300)
+    distance = kernels.line_distance(points, points)
+    tracemalloc.start()
+    prediction_scale(distance, points, local_average(distance, points, 7.0), grid=10)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 15 * distance.nbytes  # the third power would be 150
 
 
 def test_alpha_flags_its_bounds_and_is_nan_where_it_does_not_matter():
