@@ -51,13 +51,14 @@ def build(
     Raises
     ------
     RuntimeError
-        If the pages have a fault that Sphinx warns of.
+        If the prose names what no page has measured, or the pages have a fault that Sphinx warns of.
     """
     root, made = Path(root), Path(output) / "_build"
     staged = made / "stage"
     staged.mkdir(parents=True, exist_ok=True)
     with _alone(made / "build.lock"):
-        stage(root, staged, executions)
+        if unknown := stage(root, staged, executions):
+            raise RuntimeError(f"What the prose names must have been measured: {'; '.join(unknown)}.")
         stamp, shared = made / f".{builder}", _shared(staged)
         # Sphinx would not warn again of a page that it has read, nor see a new title in the others' menus.
         afresh = not stamp.is_file() or stamp.read_text(encoding="utf-8") != shared

@@ -110,6 +110,11 @@ class Claim:
         parts = [("above", self.above), ("below", self.below)]
         return " and ".join(f"{name} {bound:g}" for name, bound in parts if bound is not None)
 
+    @property
+    def cited(self) -> str:
+        """Where it stands, and that this book claims it if the paper does not."""
+        return self.place if self.source == "paper" else f"{self.place} (this book)"
+
     @checked
     def judge(
         self,

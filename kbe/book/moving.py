@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import nbformat
 
 from kbe.book import contents
+from kbe.book.chapter import GLUED, NUMBERS_MIME
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Judged
 
 _OF_WIDTH = 0.1  # of an interval's width, the tolerance of its estimate and its ends
@@ -179,9 +180,14 @@ def _checked_text(cells: Sequence[nbformat.NotebookNode]) -> str:
 
 
 def _text(cell: nbformat.NotebookNode) -> str:
-    texts = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in cell.outputs
-             if out.get("name") != "stderr"]  # fmt: skip
-    return "\n".join(texts)
+    """What a cell prints, shows in words, and hands to the prose."""
+    return "\n".join(_text_of(output) for output in cell.outputs if output.get("name") != "stderr")
+
+
+def _text_of(output: nbformat.NotebookNode) -> str:
+    data = output.get("data", {})
+    handed = [f"{name} = {value}" for name, value in data.get(NUMBERS_MIME, {}).items()]
+    return "\n".join([output.get("text") or data.get("text/plain") or data.get(f"{GLUED}text/plain", ""), *handed])
 
 
 def _lines(before: str, after: str, judged: Sequence[Judged]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from kbe.refusals import shown
 TAG = "parameters"
 INJECTED_TAG = "injected-parameters"  # of the cell of new values that papermill puts after the chapter's own
 INJECTED = "# Parameters"  # its first line
-_CHECK = "parameters.check("  # how the cell begins that checks them
+_CHECK = "parameters.check"  # the call that checks them
 
 
 class _Parameter(NamedTuple):
@@ -160,10 +160,11 @@ def _read(path: Path) -> tuple[list[_Parameter], dict[str, Any], dict[str, Any]]
 def _bounds(sources: Iterable[str]) -> dict[str, Any]:
     """The bounds that `check` gets in a notebook, as far as they are plain; others depend on what is computed there."""
     found: dict[str, Any] = {}
-    for source in (source for source in sources if source.startswith(_CHECK)):
-        for node in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.keyword) and node.arg):
+    for source in (source for source in sources if f"{_CHECK}(" in source):
+        calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+        for bound in (bound for call in calls if ast.unparse(call.func) == _CHECK for bound in call.keywords):
             with contextlib.suppress(*kinds.NO_LITERAL):
-                found[str(node.arg)] = ast.literal_eval(node.value)
+                found[str(bound.arg)] = ast.literal_eval(bound.value)
     return found
 
 

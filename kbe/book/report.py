@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,21 @@ def stored(notebook: str | Path) -> list[Judged]:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"notebook is {str(path)!r}: it must be JSON with cells.") from error
+    try:
+        return claims_in(cells)
+    except KeyError as error:
+        told = "it was stored before claims had names; run `make notebooks`."
+        raise ValueError(f"notebook is {str(path)!r}: {told}") from error
+
+
+def claims_in(cells: Iterable[Mapping[str, Any]]) -> list[Judged]:
+    """The claims in the outputs of executed cells; those that were stored without names are a KeyError."""
     bundles = [output.get("data", {}).get(_MIME, {}) for cell in cells for output in cell.get("outputs", [])]
     records = [record for bundle in bundles for record in bundle.get("claims", [])]
-    if any("name" not in record["claim"] for record in records):
-        raise ValueError(f"notebook is {str(path)!r}: it was stored before claims had names; run `make notebooks`.")
     return [
-        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])})) for record in records
+        Judged(**(_NOT_MEASURED | _without_none(record) | {"claim": Claim(**record["claim"])}))
+        for record in records
+        if record["claim"]["name"]
     ]
 
 
@@ -93,11 +102,10 @@ def _without_none(record: dict[str, Any]) -> dict[str, Any]:
 
 def _row(one: Judged) -> list[str]:
     claim = one.claim
-    place = claim.place if claim.source == "paper" else f"{claim.place} (this book)"
-    return [f"**{one.verdict}**", claim.statement, place, f"{claim.measure}; {claim.criterion}", _result(one)]
+    return [f"**{one.verdict}**", claim.statement, claim.cited, f"{claim.measure}; {claim.criterion}", result(one)]
 
 
-def _result(one: Judged) -> str:
+def result(one: Judged) -> str:
     """The estimate with its interval or, where that has no width, with how many of the members gave the same."""
     left_out = f" ({one.left_out} left out)" * (one.left_out > 0)
     if one.low == one.high and one.alike:

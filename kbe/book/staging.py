@@ -11,9 +11,10 @@ import nbformat
 
 from kbe.book import contents, files
 from kbe.book.executions import Execution
+from kbe.book.prose import Prose
 
 
-def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution]) -> None:
+def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution]) -> list[str]:
     """Bring a copy of the book up to date, in a folder; files that are right already are not touched.
 
     Parameters
@@ -24,21 +25,31 @@ def stage(root: str | Path, folder: str | Path, executions: Iterable[Execution])
         The copy.
     executions
         The pages to put in as executed.
+
+    Returns
+    -------
+    list of str
+        The names in the pages' prose that stand for nothing that one of them has measured.
     """
     root, folder = Path(root), Path(folder)
     wanted = {folder / "book" / f"{one.name}.ipynb": one for one in executions}
+    prose = Prose({one.name: one.path for one in wanted.values()}.__getitem__)
     copied = {folder / path.relative_to(root): path for path in _sources(root)}
     for target, source in copied.items():
-        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+        if target.suffix == ".md":
+            _update(target, prose.in_text(contents.text(source), source.stem))
+        elif not target.is_file() or not filecmp.cmp(source, target, shallow=False):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
     for target, one in wanted.items():
-        _update(target, nbformat.writes(contents.without_progress(one.executed())) + "\n")
+        made = prose.in_notebook(contents.without_progress(one.executed()), one.name)
+        _update(target, nbformat.writes(made) + "\n")
     config = (root / "_config.yml").read_text(encoding="utf-8")
     _update(folder / "_config.yml", config.replace("execute_notebooks: force", "execute_notebooks: off"))
     for path in (folder / "book").rglob("*"):
         if path.is_file() and path not in wanted and path not in copied:
             path.unlink()
+    return list(dict.fromkeys(prose.faults))
 
 
 def _sources(root: Path) -> list[Path]:

@@ -15,11 +15,12 @@ from pathlib import Path
 import nbformat
 
 from kbe.book import contents, files, report
+from kbe.book.chapter import GLUED
 from kbe.book.executions import Execution
 from kbe.book.moving import Move, claims_moved, printed_moved, sentences
 from kbe.book.tables import Table
 
-_KEPT = re.compile(r"text/(plain|markdown|latex)|application/vnd\.kbe\..*")
+_KEPT = re.compile(rf"({GLUED})?(text/(plain|markdown|latex)|application/vnd\.kbe\..*)")
 
 
 def store_outputs(executions: Sequence[Execution], accepted: Sequence[str] = ()) -> list[Path]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import band
 from kbe.figures.style import WIDTH, legend_below
+from kbe.figures.words import all_last, described, first, last, rounded
 
 
 def scale_over_epochs(single: xr.Dataset, quartiles: xr.Dataset, onset: float) -> Figure:
@@ -29,7 +30,14 @@ def scale_over_epochs(single: xr.Dataset, quartiles: xr.Dataset, onset: float) -
     for (left, right), text in zip(axes, ("one network", "ensemble"), strict=True):
         left.set(ylabel="variance", title=f"(a) {text}", ylim=(-0.03, 1.45))
         right.set(ylabel=r"$\alpha$, per bit", title=f"(b) {text}", ylim=(-0.04, 1.2))
-    return figure
+    return described(
+        figure,
+        "Over the epochs, on a logarithmic axis: one network above, the ensemble below. Left, V and V*: in the network "
+        f"they begin at {first(single.squared_error)} and {first(single.predicted)} and end at "
+        f"{last(single.squared_error)} and {last(single.predicted)}, after its onset at epoch {rounded(onset, '.0f')}. "
+        f"Right, alpha: the ensemble's median goes from {first(quartiles.alpha)} to {last(quartiles.alpha)} per bit "
+        f"before the onset; by the formula as printed it ends at {last(quartiles.printed)}.",
+    )
 
 
 def on_the_way(scales: dict[str, xr.DataArray], fits: dict[str, xr.DataArray]) -> Figure:
@@ -46,7 +54,11 @@ def on_the_way(scales: dict[str, xr.DataArray], fits: dict[str, xr.DataArray]) -
         axis.legend(loc="upper left")
     axes[0].set(ylabel=r"$\alpha$, per unit of distance", ylim=(-0.05, None))
     axes[1].set(ylabel="share explained, $R^2$", ylim=(-1, 1.5), xlabel="epochs in units of the member's onset")
-    return figure
+    return described(
+        figure,
+        f"Towards the onset. Above, the median of alpha ends at {all_last(scales)}. Below, the median share of the "
+        f"outputs' spread that the average explains ends at {all_last(fits)}.",
+    )
 
 
 def both_networks(networks: dict[str, xr.Dataset]) -> Figure:
@@ -64,4 +76,9 @@ def both_networks(networks: dict[str, xr.Dataset]) -> Figure:
     axes[1].set(ylabel=r"$\alpha$, per bit", ylim=(0, None))
     axes[2].set(ylabel="share explained, $R^2$", ylim=(-1, 1.02), xlabel="epochs", xscale="log")
     legend_below(figure, 2)
-    return figure
+    ends = [
+        f"{label}: the median of V ends at {last(one.squared_error)}, that of alpha at {last(one.alpha)} per bit, "
+        f"that of the share explained at {last(one.explained)}"
+        for label, one in networks.items()
+    ]
+    return described(figure, f"Over the epochs, on a logarithmic axis. {'; '.join(ends)}.")

@@ -1,7 +1,7 @@
 """How every figure looks: one light and one dark style, and the function that shows a figure in both.
 
-A figure function draws with matplotlib's current settings and returns its Figure. `show` calls it twice,
-under each style, so that the page can switch between the two pictures without redrawing anything.
+A figure function draws with matplotlib's current settings, describes it (`words`) and returns its Figure.
+`show` calls it twice, under each style, so that the page can switch between the two pictures without redrawing.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Shown:
         }
 
 
-def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> _Shown:
+def show(draw: Callable[..., Figure], *data: Any, alt: str | None = None, **options: Any) -> _Shown:
     """Draw a figure for light pages and for dark ones.
 
     Parameters
@@ -119,7 +119,7 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> _
         A figure function: takes `data` and `options`, draws with matplotlib's current settings,
         returns the Figure.
     alt
-        What the figure shows, with the numbers that matter, for readers who cannot see it.
+        What the figure shows, for readers who cannot see it; None takes the figure's own description.
 
     Returns
     -------
@@ -131,10 +131,16 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str, **options: Any) -> _
     ValueError
         If the description is missing or too short to be one.
     """
+    if alt is not None:
+        _is_description(alt)
+    (light, own), (dark, _) = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
+    return _Shown(light, dark, _is_description(own if alt is None else alt))
+
+
+def _is_description(alt: Any) -> str:
     if not isinstance(alt, str) or len(alt) < SHORTEST_TEXT:
         raise ValueError(f"alt is {shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters.")
-    light, dark = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
-    return _Shown(light, dark, alt)
+    return alt
 
 
 def _settings(mode: str) -> dict[str, Any]:
@@ -149,7 +155,8 @@ def _settings(mode: str) -> dict[str, Any]:
     )
 
 
-def _picture(draw: Callable[..., Figure], mode: str, *data: Any, **options: Any) -> bytes:
+def _picture(draw: Callable[..., Figure], mode: str, *data: Any, **options: Any) -> tuple[bytes, str]:
+    """A figure as PNG, and its description."""
     # From matplotlib's defaults on, so that a reader's own matplotlibrc changes nothing.
     with plt.style.context(["default", _settings(mode)]):
         figure = draw(*data, **options)
@@ -158,4 +165,4 @@ def _picture(draw: Callable[..., Figure], mode: str, *data: Any, **options: Any)
             FigureCanvasAgg(figure).print_png(file)  # `savefig` would draw twice, once for the layout alone
         finally:
             plt.close(figure)
-    return file.getvalue()
+    return file.getvalue(), str(figure.get_label())

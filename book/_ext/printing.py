@@ -1,4 +1,4 @@
-"""A Sphinx extension: in the PDF a table may run over several pages, with columns as wide as their text needs."""
+"""A Sphinx extension for the PDF: long tables run over several pages, and code that the web page folds is left out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from docutils import nodes
 FEW_ROWS = 4
 
 
-def may_break(app: Any, doctree: nodes.document, page: str) -> None:
-    """Let tables of more than a few rows break across pages in LaTeX, which would else run off the page."""
-    if app.builder.format != "latex":
-        return
+def for_print(app: Any, doctree: nodes.document, page: str) -> None:
+    """Make a page fit for LaTeX."""
+    if app.builder.format == "latex":
+        _leave_out_folded(doctree)
+        _let_tables_break(doctree)
+
+
+def _leave_out_folded(doctree: nodes.document) -> None:
+    """Take away the code of cells whose code the web page folds, and cells that it folds whole."""
+    for cell in list(doctree.findall(nodes.container)):
+        if "tag_hide-cell" in cell["classes"]:
+            cell.parent.remove(cell)
+        elif "tag_hide-input" in cell["classes"]:
+            for part in [part for part in cell.children if "cell_input" in part.get("classes", [])]:
+                cell.remove(part)
+
+
+def _let_tables_break(doctree: nodes.document) -> None:
+    """Let tables of more than a few rows break across pages: they would else run off the page."""
     for table in doctree.findall(nodes.table):
         _let_code_break(table)
         rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
@@ -39,5 +54,5 @@ def _longest_word(column: tuple[str, ...]) -> int:
 
 def setup(app: Any) -> dict[str, bool]:
     """Connect to Sphinx."""
-    app.connect("doctree-resolved", may_break)
+    app.connect("doctree-resolved", for_print)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
