@@ -1,0 +1,53 @@
+"""How a chapter reads: the answer first, then code that is science, between sentences, in lines that fit the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kbe.book import contents
+
+PAGES = {page.stem: contents.make_notebook(page).cells for page in contents.chapters()}
+LEFT_TO_REWRITE = {name for name, cells in PAGES.items() if not any("chapter.Claims(" in one.source for one in cells)}
+REWRITTEN = sorted(PAGES.keys() - LEFT_TO_REWRITE)
+LONGEST = 76  # characters of a line of code on a page of 1280 pixels
+
+
+def is_visible(cell):
+    return cell.cell_type == "code" and not {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))
+
+
+def test_some_chapters_are_rewritten_and_the_others_are_known():
+    assert "scale" in REWRITTEN
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_the_answer_comes_first_with_a_picture_and_verdicts(name):
+    first = PAGES[name][0].source if PAGES[name][0].cell_type == "markdown" else ""
+    answer = first.split("\n## ")[0]
+    assert "{glue:figure}" in answer and "{claim}`" in answer.split("{glue:figure}")[0]
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_visible_code_fits_and_no_two_cells_of_it_touch(name):
+    cells = PAGES[name]
+    assert not [line for cell in filter(is_visible, cells) for line in cell.source.splitlines() if len(line) > LONGEST]
+    for before, after in zip(cells, cells[1:], strict=False):
+        assert not (is_visible(before) and is_visible(after)), after.source
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_bookkeeping_is_folded_and_nothing_is_hidden(name):
+    for cell in PAGES[name]:
+        assert not [tag for tag in cell.metadata.get("tags", []) if tag.startswith("remove")]
+        if is_visible(cell):
+            assert not re.search(r"claims\.|chapter\.|tables\.|parameters\.|^show\(|^from kbe", cell.source, re.M)
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_every_claim_is_measured_where_a_cell_shows_it(name):
+    code = "\n".join(cell.source for cell in PAGES[name] if cell.cell_type == "code")
+    declared = re.findall(r"claims\.add\(\s*\"([^\"]+)\"", code)
+    measured = re.findall(r"claims\.measure(?:_share|_value)?\(\s*\"([^\"]+)\"", code)
+    assert sorted(measured) == sorted(declared) or "claims.measure" in code.split("for ")[-1]
