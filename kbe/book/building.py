@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
@@ -68,6 +70,8 @@ def build(
         command += [*_BUILDERS[builder], *(["--all"] if afresh else [])]
         if subprocess.run(command, check=False, preexec_fn=_end_with_parent()).returncode:
             raise RuntimeError("The pages could not be built: what Sphinx says of them stands above.")
+        if builder == "html":
+            _add_wheel(root, made / "html" / "_static")
         files.write(shared, stamp)
     return made / ("html/index.html" if builder == "html" else "latex/book.pdf")
 
@@ -97,6 +101,26 @@ def serve(root: str | Path = ".", port: Annotated[int, Whole(1024, 65535)] = 800
     server.watch(str(root / "_build" / ".html"))
     webbrowser.open(f"http://{_LOOPBACK}:{port}")
     server.serve(port=port, host=_LOOPBACK, root=str(pages))
+
+
+def _add_wheel(root: Path, folder: Path) -> None:
+    """Put the package beside the pages, for the notebooks that they offer; a book without one has none to put there."""
+    if (root / "pyproject.toml").is_file():
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-index",
+            "--no-deps",
+        ]
+        with tempfile.TemporaryDirectory() as tree:  # setuptools leaves a folder where it builds
+            shutil.copytree(root / "kbe", Path(tree) / "kbe", ignore=shutil.ignore_patterns("__pycache__"))
+            for name in ("pyproject.toml", "README.md", "LICENSE"):
+                shutil.copy(root / name, tree)
+            subprocess.run([*pip, "--no-build-isolation", "--wheel-dir", str(folder), tree], check=True)
 
 
 def _end_with_parent() -> Callable[[], None] | None:

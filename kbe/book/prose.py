@@ -21,7 +21,8 @@ from kbe.book.claims import Judged
 
 _NAMED = re.compile(r"\{(number|claim)\}`([^`]+)`")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_WRITTEN = "kbe_text"  # where a cell keeps its text with the names
+WRITTEN = "kbe_text"  # where a cell keeps its text as it was written
+ADDED = "kbe_added"  # marks a cell that is not the page's own
 
 
 class Prose:
@@ -61,6 +62,7 @@ class Prose:
     def in_notebook(self, notebook: nbformat.NotebookNode, page: str) -> nbformat.NotebookNode:
         """An executed notebook with what it has measured itself, in its Markdown and its captions; a copy."""
         made = nbformat.from_dict(notebook)
+        made.cells = [cell for cell in made.cells if ADDED not in cell.metadata]
         self._known[page] = _Measured(made.cells)
         for holder, key in _texts(made):
             holder[key] = self.in_text(holder[key], page)
@@ -76,9 +78,9 @@ def _texts(notebook: nbformat.NotebookNode) -> Iterator[tuple[dict[str, Any], st
     """Where a notebook holds prose: its Markdown, as it was written, and the captions of its figures."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.metadata.get(_WRITTEN, cell.source)
+            cell.source = cell.metadata.get(WRITTEN, cell.source)
             if _NAMED.search(cell.source):
-                cell.metadata[_WRITTEN] = cell.source
+                cell.metadata[WRITTEN] = cell.source
             yield cell, "source"
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
         if "caption" in figure:

@@ -22,6 +22,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from kbe.book import contents, files, kinds
 from kbe.book.parameters import INJECTED_TAG, declared, find_notebook, suiting
+from kbe.book.plain import in_plain_markdown
 from kbe.checks import checked
 from kbe.refusals import shown
 
@@ -53,7 +54,8 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     parameters
         New values by name; what is not named keeps its value, in a rerun the one that it was run with.
     output
-        Where the executed notebook goes, written whole or not at all. It is returned.
+        Where the executed notebook goes, in Markdown that every Jupyter shows and with its own numbers in the text;
+        written whole or not at all. It is returned.
     progress
         Show a progress bar over the cells.
 
@@ -80,7 +82,7 @@ def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path
     except RuntimeError as error:
         raise RuntimeError(f"{path.name}: {_line(error)} (was there too little memory?)") from error
     made.metadata.papermill |= {"input_path": str(path), "output_path": str(target)}
-    files.write(nbformat.writes(made), target)
+    files.write(nbformat.writes(in_plain_markdown(made, path.stem, path.parent)), target)
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_answer_comes_first_with_a_picture_and_verdicts(name):
 def test_visible_code_fits_and_no_two_cells_of_it_touch(name):
     cells = PAGES[name]
     assert not [line for cell in filter(is_visible, cells) for line in cell.source.splitlines() if len(line) > LONGEST]
-    for before, after in zip(cells, cells[1:], strict=False):
+    for before, after in itertools.pairwise(cells):
         assert not (is_visible(before) and is_visible(after)), after.source
 
 
