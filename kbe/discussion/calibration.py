@@ -129,12 +129,12 @@ def mixture_log_score(target: Values, location: Labelled, scale: Labelled, dim: 
     --------
     >>> means = xr.DataArray([0.0, 1.0], dims="network")
     >>> float(mixture_log_score(1e4, means, xr.ones_like(means), "network").round(3))
-    -49990001.112
+    -49990002.112
     """
     location, scale = _along(dim, location, scale)
     each = log_score(target, location, scale)
     whole = xr.apply_ufunc(special.logsumexp, each, input_core_dims=[[dim]], kwargs={"axis": -1})
-    return whole - np.log(each.sizes[dim])
+    return whole - np.log(location.sizes[dim])
 
 
 @checked
