@@ -101,15 +101,14 @@ def crps(
     .. math:: \int (F(x) - [x \ge y])^2 dx = \mathrm E |X - y| - \tfrac12 \mathrm E |X - X'|
 
     with F the predicted distribution function, and X and X' drawn from it. It is in the unit of the target: the
-    absolute error where the scale is small, so that one bad miss does not decide it, as it does a log score.
+    absolute error where the scale is small or 0, so that one bad miss does not decide it, as it does a log score.
 
     Examples
     --------
-    >>> crps(np.array([0.0, 3.0]), 0.0, np.array([1.0, 1e-9])).round(3)
+    >>> crps(np.array([0.0, 3.0]), 0.0, np.array([1.0, 0.0])).round(3)
     array([0.234, 3.   ])
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return scale * xr.apply_ufunc(_score_at_unit_scale(distribution), (target - location) / scale)
+    return _scaled(_score_at_unit_scale(distribution), target - location, scale)
 
 
 @checked
@@ -154,15 +153,14 @@ def mixture_crps(target: Values, location: Labelled, scale: Labelled, dim: str) 
     Examples
     --------
     >>> means = xr.DataArray([-1.0, 1.0], dims="network")
-    >>> float(mixture_crps(0.0, means, 1e-9 * xr.ones_like(means), "network").round(3))  # two points
+    >>> float(mixture_crps(0.0, means, xr.zeros_like(means), "network").round(3))  # two points
     0.5
     """
     location, scale = _along(dim, location, scale)
     others = {dim: f"other {dim}"}
-    apart, wide = location - location.rename(others), np.hypot(scale, scale.rename(others))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        missed = (scale * _magnitude((target - location) / scale)).mean(dim, skipna=False)
-        return missed - (wide * _magnitude(apart / wide)).mean((dim, others[dim]), skipna=False) / 2
+    missed = _scaled(_magnitude, target - location, scale)
+    apart = _scaled(_magnitude, location - location.rename(others), np.hypot(scale, scale.rename(others)))
+    return missed.mean(dim, skipna=False) - apart.mean((dim, others[dim]), skipna=False) / 2
 
 
 @checked
@@ -199,6 +197,16 @@ def _log_density(distribution: Any) -> Callable:
         return distribution.logpdf
     scale = distribution.std() / math.sqrt(2)
     return lambda z: -abs(z) / scale - math.log(2 * scale)
+
+
+def _scaled(at_unit_scale: Callable, error: Any, scale: Any) -> Any:
+    """What a function of the error over the scale gives in the unit of both; the error's magnitude at scale 0."""
+
+    def one(error: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(scale == 0, abs(error), scale * at_unit_scale(error / scale))
+
+    return xr.apply_ufunc(one, error, scale)
 
 
 def _magnitude(z: Any) -> Any:

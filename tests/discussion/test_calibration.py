@@ -106,7 +106,7 @@ def test_the_crps_is_that_of_another_library():
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_crps_is_the_error_where_the_scale_is_small_and_finite_at_ten_thousand_scales(shape):
-    for scale in (1e-4, 1e-8, 1e-12):
+    for scale in (1e-4, 1e-8, 1e-12, 0.0):
         assert calibration.crps(1.0, 0.0, scale, shape) == pytest.approx(1.0, abs=2 * scale)
     assert calibration.crps(1e4, 0.0, 1.0, stats.norm()) == pytest.approx(1e4 - 1 / np.sqrt(np.pi), rel=1e-15)
 
@@ -124,8 +124,8 @@ def test_no_prediction_has_a_better_crps_than_the_truth(shape):
 
 def ensemble(networks: int = 5) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
     generator = np.random.default_rng(3)
-    dims = ("member", "network", "point")
-    mean, scale = (xr.DataArray(values, dims=dims) for values in generator.uniform(0.1, 1, (2, 3, networks, 4)))
+    dims, labels = ("member", "network", "point"), {"network": np.arange(networks) + 7}
+    mean, scale = (xr.DataArray(v, labels, dims) for v in generator.uniform(0.1, 1, (2, 3, networks, 4)))
     return xr.DataArray(generator.uniform(0, 1, (3, 4)), dims=("member", "point")), mean, scale
 
 
@@ -156,8 +156,9 @@ def test_a_mixture_of_equals_scores_as_one_of_them_and_of_points_as_the_spread_o
     ):
         np.testing.assert_allclose(mixed(y, *many, "network"), one(y, mean, scale).isel(network=0), rtol=1e-12)
     places = xr.DataArray([0.0, 1.0, 5.0], dims="network")
-    points = calibration.mixture_crps(2.0, places, xr.full_like(places, 1e-200), "network")
-    assert float(points) == pytest.approx(6 / 3 - (1 + 5 + 4) / 9)
+    for scale in (1e-200, 0.0):
+        points = calibration.mixture_crps(2.0, places, xr.full_like(places, scale), "network")
+        assert float(points) == pytest.approx(6 / 3 - (1 + 5 + 4) / 9)
 
 
 def test_the_log_score_of_a_mixture_does_not_underflow_and_its_nearest_part_decides():
