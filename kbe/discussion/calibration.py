@@ -203,7 +203,7 @@ def _scaled(at_unit_scale: Callable, error: Any, scale: Any) -> Any:
     """What a function of the error over the scale gives in the unit of both; the error's magnitude at scale 0."""
 
     def one(error: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(scale == 0, abs(error), scale * at_unit_scale(error / scale))
 
     return xr.apply_ufunc(one, error, scale)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scoringrules
 import torch
 import xarray as xr
 from hypothesis import given, settings
@@ -95,6 +94,8 @@ def test_the_crps_is_its_integral(shape, y, location, scale):
 
 
 def test_the_crps_is_that_of_another_library():
+    import scoringrules  # compiles for seconds
+
     y, mean, scale = np.random.default_rng(0).uniform(0.1, 1, (3, 50))
     for shape, others in (
         (stats.norm(), scoringrules.crps_normal(y, mean, scale)),
@@ -130,6 +131,8 @@ def ensemble(networks: int = 5) -> tuple[xr.DataArray, xr.DataArray, xr.DataArra
 
 
 def test_the_scores_of_a_mixture_are_those_of_another_library():
+    import scoringrules
+
     y, mean, scale = ensemble()
     given = [mean.transpose(..., "network").values, scale.transpose(..., "network").values]
     found = calibration.mixture_crps(y, mean, scale, "network").transpose("member", "point")
