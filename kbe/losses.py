@@ -8,7 +8,9 @@ step of training, and by torch.func, so that they ask no more than that.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -66,8 +68,7 @@ def student_t_nll(output: Tensor, target: Tensor, degrees: float = 3.0) -> Tenso
     """
     mean, scale = _heads(output, target, 2)
     half = refusals.number("degrees", degrees, above=0) / 2
-    constant = 0.5 * math.log(2 * half * math.pi) + math.lgamma(half) - math.lgamma(half + 0.5)
-    return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
+    return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + _constant_at(2 * half)
 
 
 def student_t_learned_nll(output: Tensor, target: Tensor, least: float = 2.0) -> Tensor:
@@ -75,7 +76,7 @@ def student_t_learned_nll(output: Tensor, target: Tensor, least: float = 2.0) ->
 
     .. math:: \nu_i = \nu_0 / h_i
 
-    The third head h must give positive numbers. A "sigmoid" head gives all degrees from `least` on, up to the
+    The third head h must give no negative numbers. A "sigmoid" head gives all degrees from `least` on, up to the
     Gaussian at h = 0, and is bounded, so that a jump of it is told in the same way as one of mu or sigma.
 
     Parameters
@@ -84,9 +85,10 @@ def student_t_learned_nll(output: Tensor, target: Tensor, least: float = 2.0) ->
         nu_0, greater than 0; with the default and a sigmoid head the variance is finite.
     """
     mean, scale, share = _heads(output, target, 3)
-    half = refusals.number("least", least, above=0) / (2 * share)
-    constant = 0.5 * (2 * math.pi * half).log() + half.lgamma() - (half + 0.5).lgamma()
-    return scale.log() + (half + 0.5) * (((target - mean) / scale) ** 2 / (2 * half)).log1p() + constant
+    per_degree = share / refusals.number("least", least, above=0)
+    square = ((target - mean) / scale) ** 2
+    ratio = square * per_degree
+    return scale.log() + 0.5 * (square * _log1p_ratio(ratio) + ratio.log1p()) + _student_t_constant(per_degree)
 
 
 def beta_nll(output: Tensor, target: Tensor, beta: float = 0.5) -> Tensor:
@@ -174,6 +176,42 @@ def marginal_nll(output: Tensor, target: Tensor, weight: float = 0.1, variance: 
     degrees, guess = refusals.number("weight", weight, above=0), refusals.number("variance", variance, above=0)
     scale = torch.full_like(mean, math.sqrt(guess))
     return student_t_nll(torch.stack([mean, scale], -1), target, degrees)
+
+
+@functools.cache
+def _constant_at(degrees: float) -> float:
+    return _student_t_constant(torch.tensor(1 / degrees, dtype=torch.float64)).item()
+
+
+def _student_t_constant(per_degree: Tensor) -> Tensor:
+    r"""The constant C of a Student t as a function of 1/nu, smooth down to the Gaussian's at 0.
+
+    .. math:: C(\nu) = \tfrac12 \log \pi\nu + \log \Gamma(\nu / 2) - \log \Gamma(\nu / 2 + \tfrac12)
+
+    Both log gammas grow without bound, their difference does not. So the recurrence of the gamma function goes from
+    nu / 2 to x = nu / 2 + 30, where Stirling's series of the difference ends at rounding.
+    """
+    shifts = 2 * torch.arange(30, device=per_degree.device)
+    inverse = 2 * per_degree / (1 + 60 * per_degree)  # 1 / x
+    steps = (per_degree[..., None] / (1 + shifts * per_degree[..., None])).log1p().sum(-1)
+    series = inverse * _polynomial(inverse**2, (1 / 8, -1 / 192, 1 / 640, -17 / 14336))
+    return 0.5 * math.log(2 * math.pi) - 0.5 * (60 * per_degree).log1p() + steps + series
+
+
+def _log1p_ratio(x: Tensor) -> Tensor:
+    """log(1 + x) / x, with its slopes, down to x = 0: near it by the series of 2 artanh(x / (2 + x)) / x."""
+    small = x < 0.1
+    near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)  # both branches have slopes: no NaN in either
+    series = _polynomial((near / (2 + near)) ** 2, [1 / odd for odd in (1, 3, 5, 7, 9, 11)])
+    return torch.where(small, 2 / (2 + near) * series, far.log1p() / far)
+
+
+def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
+    """By Horner's rule, the lowest power first."""
+    total = torch.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        total = total * x + coefficient
+    return total
 
 
 def _heads(output: Tensor, target: Tensor, count: int) -> list[Tensor]:

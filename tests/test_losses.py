@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -268,6 +269,114 @@ def test_its_shape_is_the_least_posterior_loss_over_sigma(weight):
     ]  # fmt: skip
     marginal = [marginal_nll(*pair(e, 1.0), weight).item() for e in errors]
     np.testing.assert_allclose(np.diff(least), np.diff(marginal), atol=1e-6)
+
+
+# --- against fifty digits, over 24 decades of every argument
+
+
+def gaussian_terms(mu, sigma, y):
+    return [mpmath.log(sigma), ((y - mu) / sigma) ** 2 / 2, mpmath.log(2 * mpmath.pi) / 2]
+
+
+def student_t_terms(mu, sigma, y, degrees):
+    grown = mpmath.log1p(((y - mu) / sigma) ** 2 / degrees) / 2
+    half = degrees / 2
+    constant = mpmath.log(mpmath.pi * degrees) / 2 + mpmath.loggamma(half) - mpmath.loggamma(half + mpmath.mpf(1) / 2)
+    return [mpmath.log(sigma), degrees * grown, grown, constant]
+
+
+def clamped_terms(y, at, floor, mu, sigma):
+    variance = sigma**2 if at[1] ** 2 >= floor else sigma**2 - at[1] ** 2 + floor
+    return [mpmath.log(variance) / 2, (y - mu) ** 2 / variance / 2, mpmath.log(2 * mpmath.pi) / 2]
+
+
+def conjugate_terms(y, at, weight, variance, mu, sigma):
+    return [*gaussian_terms(mu, sigma, y), weight * mpmath.log(sigma), weight * variance / sigma**2 / 2]
+
+
+# a loss, the decades of its numbers, and the terms of its sum; `at` is what no gradient flows through
+ANYTHING = (-12, 12)
+EXACT = {
+    gaussian_nll: ({}, lambda y, at, mu, sigma: gaussian_terms(mu, sigma, y)),
+    gaussian_nll_misprinted: ({}, lambda y, at, mu, sigma: [sigma, ((y - mu) / sigma) ** 2 / 2]),
+    squared_error: ({}, lambda y, at, mu, sigma: [(y - mu) ** 2 / 2, 0 * sigma]),
+    laplace_nll: ({}, lambda y, at, mu, sigma: [mpmath.log(2 * sigma), abs(y - mu) / sigma]),
+    student_t_nll: ({"degrees": ANYTHING}, lambda y, at, degrees, mu, sigma: student_t_terms(mu, sigma, y, degrees)),
+    student_t_learned_nll: (
+        {"least": (-1, 1)}, lambda y, at, least, mu, sigma, h: student_t_terms(mu, sigma, y, least / h)
+    ),
+    beta_nll: (
+        {"beta": (-12, 0)},
+        lambda y, at, beta, mu, sigma: [at[1] ** (2 * beta) * term for term in gaussian_terms(mu, sigma, y)],
+    ),
+    faithful_nll: ({}, lambda y, at, mu, sigma: [(y - mu) ** 2 / 2, *gaussian_terms(at[0], sigma, y)]),
+    clamped_gaussian_nll: ({"floor": ANYTHING}, clamped_terms),
+    conjugate_nll: ({"weight": ANYTHING, "variance": ANYTHING}, conjugate_terms),
+    marginal_nll: (
+        {"weight": ANYTHING, "variance": ANYTHING},
+        lambda y, at, weight, variance, mu, sigma: student_t_terms(mu, mpmath.sqrt(variance), y, weight),
+    ),
+}  # fmt: skip
+
+
+def over_decades(loss, count: int = 120):
+    """Heads (count, 2 or 3), targets and numbers of a loss, log-uniform, with the ends of each range among them."""
+    generator = np.random.default_rng(0)
+
+    def drawn(low, high):
+        ends = 10.0 ** np.array([low, high])
+        return np.concatenate(
+            [generator.choice(ends, count // 3), 10 ** generator.uniform(low, high, count - count // 3)]
+        )
+
+    error = generator.permutation(drawn(*ANYTHING)) * generator.choice([-1, 0, 1], count, p=[0.45, 0.1, 0.45])
+    mean = drawn(*ANYTHING) * generator.choice([-1, 0, 1], count, p=[0.1, 0.8, 0.1])
+    heads = [mean, generator.permutation(drawn(*ANYTHING))]
+    if loss is student_t_learned_nll:
+        heads.append(generator.permutation(drawn(-24, 0)))
+    numbers = {name: generator.permutation(drawn(*decades)) for name, decades in EXACT[loss][0].items()}
+    return np.stack(heads, -1), mean + error, numbers
+
+
+@pytest.mark.parametrize("loss", EXACT, ids=lambda loss: loss.__name__)
+def test_value_and_slopes_are_exact_over_24_decades_of_every_argument(loss):
+    """To 1e-12 of the largest term of each sum: no other precision is there in float64."""
+    for heads, y, *numbers in zip(*over_decades(loss)[:2], *over_decades(loss)[2].values(), strict=True):
+        output = torch.tensor(heads, requires_grad=True)
+        value = loss(output, torch.tensor(y), **dict(zip(EXACT[loss][0], map(float, numbers), strict=True)))
+        (slope,) = torch.autograd.grad(value, output)
+        with mpmath.workdps(160):  # 60 go in the difference quotients, 50 in the log gammas of many degrees
+            at = [mpmath.mpf(float(head)) for head in heads]
+            terms = functools.partial(
+                EXACT[loss][1], mpmath.mpf(float(y)), at, *(mpmath.mpf(float(n)) for n in numbers)
+            )
+            wanted = [terms(*at)]
+            for head, where in enumerate(at):
+                step = mpmath.mpf(10) ** -60 * (1 if head == 0 else where)
+                beside = [terms(*at[:head], where + sign * step, *at[head + 1 :]) for sign in (1, -1)]
+                wanted.append([(up - down) / (2 * step) for up, down in zip(*beside, strict=True)])
+            for found, parts in zip([value, *slope], wanted, strict=True):
+                off, largest = abs(mpmath.mpf(found.item()) - sum(parts)), max(map(abs, parts))
+                assert off <= 1e-12 * largest, (heads, y, numbers, found.item(), float(sum(parts)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [0.0, 1e-24, 1e-12])
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 2.0])
+def test_learned_student_t_at_its_gaussian_end(ratio, share, dtype):
+    """There it is Eq. (8), and to first order in 1/nu more by 1/4 + q/2 - q^2/4, with q the squared ratio."""
+    output = torch.tensor([0.0, 2.0, share], dtype=dtype, requires_grad=True)
+    value = student_t_learned_nll(output, torch.tensor(2 * ratio, dtype=dtype), 1.0)
+    torch.testing.assert_close(value, gaussian_nll(output, torch.tensor(2 * ratio, dtype=dtype)))
+    (slope,) = torch.autograd.grad(value, output)
+    expected = [-ratio / 2, (1 - ratio**2) / 2, 1 / 4 + ratio**2 / 2 - ratio**4 / 4]
+    torch.testing.assert_close(slope, torch.tensor(expected, dtype=dtype))
+
+
+def test_learned_student_t_has_second_derivatives_at_every_share():
+    output = torch.tensor([[0.3, 0.7, h] for h in (0.0, 1e-3, 0.1, 0.5, 1.0)], dtype=torch.float64, requires_grad=True)
+    target = torch.tensor([0.3, 0.9, 0.0, 2.0, 5.0], dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(lambda x: student_t_learned_nll(x, target), output)
 
 
 @FEW

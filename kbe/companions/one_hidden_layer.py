@@ -19,7 +19,7 @@ from torch.func import jvp
 from kbe import losses
 from kbe.checks import Array, Inputs, Positive, Samples, Shaped, checked
 from kbe.networks import ACTIVATIONS, HEADS, Activation, Head
-from kbe.response import evaluation, tangent_kernel
+from kbe.response import evaluation, prediction, tangent_kernel
 
 Members = Annotated[np.ndarray, Shaped("members parameters", finite=False)]
 
@@ -210,7 +210,7 @@ def method_factor(
     theta = tangent_kernel.ensemble_kernel(module, before, x, own_inputs=True)
     finite = np.isfinite(theta).all((1, 2, 3, 4)) & np.isfinite(now).all((1, 2))
     step = np.full(now.shape, np.nan)
-    step[finite] = tangent_kernel.predicted_change(theta[finite], slope[finite], learning_rate)
+    step[finite] = prediction.predicted_change(theta[finite], slope[finite], learning_rate)
     change = later - now
     along, own, other = ((a * b).sum((1, 2)) for a, b in ((change, step), (step, step), (change, change)))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -189,28 +189,6 @@ def pair_responses(
     return result.assign_coords(coords).transpose("pairs", "member", "epoch", "distance")
 
 
-@checked
-def cross_response(kernel: tangent_kernel.Kernel) -> np.ndarray:
-    r"""How strongly one output answers to the training of the other, beside each one's answer to its own.
-
-    .. math:: \frac{|\Theta_{01}|}{\sqrt{|\Theta_{00}|\,|\Theta_{11}|}}
-
-    with the Frobenius norm over pairs of inputs. The paper's dynamics for two outputs, equations 21 and 23, leave
-    this out; it is 0 where the two heads share nothing. `kernel` is Theta of a network with two outputs,
-    (..., n, m, 2, 2); the ratio is NaN where it is not finite.
-
-    Raises
-    ------
-    ValueError
-        If there are not two outputs.
-    """
-    if kernel.shape[-2:] != (2, 2):
-        raise ValueError(f"kernel has shape {kernel.shape}: it must be (..., n, m, 2, 2).")
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        norm = np.sqrt((kernel**2).sum((-4, -3)))
-        return norm[..., 0, 1] / np.sqrt(norm[..., 0, 0] * norm[..., 1, 1])
-
-
 def _weights(run: xr.Dataset) -> xr.DataArray:
     if run["parameters"].ndim != 3:
         raise ValueError("run lacks epochs: it must be what ensemble.train returns with keep_parameters=True.")

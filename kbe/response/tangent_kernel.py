@@ -8,7 +8,7 @@ moves the output at x, computed by autograd or measured by taking the step. A ke
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -226,45 +226,3 @@ def one_step_response(
             after = outputs(network.weights - learning_rate * slopes, left[0])
             responses.append(((after - before) / -learning_rate).unflatten(0, (-1, trained_heads)))
     return torch.cat(responses).permute(2, 0, 3, 1).detach().cpu().numpy()
-
-
-@checked
-def predicted_change(
-    kernel: Annotated[np.ndarray, Shaped("... n m heads trained_heads")],
-    loss_gradient: Annotated[np.ndarray, Shaped("... m trained_heads")],
-    learning_rate: Positive,
-    reduction: Literal["mean", "sum"] = "mean",
-) -> np.ndarray:
-    r"""What one step of gradient descent on all points does to the outputs, to first order, Eq. (4).
-
-    .. math:: \Delta f_a(x) = -\eta \sum_j \sum_c \Theta_{ac}(x, x_j) \frac{\partial L}{\partial f_c(x_j)}
-
-    Parameters
-    ----------
-    kernel
-        Theta, (..., n, m, heads, heads), between the watched inputs x and the training inputs x_j.
-    loss_gradient
-        The derivative of each training point's own loss in the outputs there, (..., m, heads).
-    learning_rate
-        The size eta of the step.
-    reduction
-        Whether the step is on the mean of the points' losses or on their sum. The paper's equation
-        shows the sum; a trainer usually takes the mean, which divides by m.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., n, heads)
-        The change of the outputs, in their units.
-
-    Raises
-    ------
-    ValueError
-        If the dimensions before these differ.
-    """
-    if kernel.shape[:-4] != loss_gradient.shape[:-2]:
-        raise ValueError(
-            f"kernel has shape {kernel.shape} and loss_gradient {loss_gradient.shape}: "
-            "they must be (..., n, m, heads, heads) and (..., m, heads)."
-        )
-    points = loss_gradient.shape[-2] if reduction == "mean" else 1
-    return -learning_rate / points * np.einsum("...ijac,...jc->...ia", kernel, loss_gradient)

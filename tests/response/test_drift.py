@@ -134,14 +134,6 @@ def test_eq5_kinds_of_pairs_by_hand():
             np.testing.assert_allclose(found["mean"][kind, 1, 1, d], at.mean() if at.size else np.nan)
 
 
-def test_eq21_cross_response_vanishes_for_heads_that_share_nothing_and_is_one_for_equal_heads():
-    network = networks.VarianceNetwork(bits=4, layers=1, channels=2)
-    equal, apart = (tangent_kernel.neural_tangent_kernel(network, INPUTS) for _ in range(2))
-    equal[...] = equal[..., :1, :1]
-    apart[..., 0, 1] = apart[..., 1, 0] = 0
-    assert drift.cross_response(equal) == pytest.approx(1) and drift.cross_response(apart) == 0
-
-
 def test_member_that_blew_up_has_no_drift_and_leaves_the_others_alone():
     run = train(SMALL)
     broken = run.copy(deep=True)
@@ -167,8 +159,6 @@ WITHOUT = "run lacks .*: it must be what ensemble.train returns"
         (lambda: drift.pair_responses(SMALL(), RUN, np.zeros((3, 2, 5))), "unseen has shape"),
         (lambda: drift.profile_in_training(SMALL(), RUN, INPUTS, DISTANCE[1:]), "distance has shape"),
         (lambda: drift.profile_in_training(SMALL(), RUN, INPUTS, DISTANCE[1:, 1:]), "distance has shape"),
-        (lambda: drift.cross_response(np.ones((2, 2, 1, 1))), "kernel has shape .* must be .*2, 2"),
-        (lambda: drift.cross_response(np.ones((2, 2, 2))), "kernel has shape"),
         *[(lambda shape=shape: drift.kernel_drift(np.ones((5, 5)), np.ones(shape)), "current has shape")
           for shape in ((), (5,), (4, 5), (2, 5, 4), (2, 2, 2, 5, 5))],
         *[(lambda shape=shape: drift.kernel_drift(np.ones(shape), np.ones((2, 3, 4, 4))), "initial has shape")

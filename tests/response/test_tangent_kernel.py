@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from kbe.data.encoding import all_inputs, random_encoding
-from kbe.losses import gaussian_nll
 from kbe.networks import AverageNetwork, VarianceNetwork
 from kbe.response.tangent_kernel import (
     ensemble_kernel,
@@ -18,7 +17,6 @@ from kbe.response.tangent_kernel import (
     kernel_vector_product,
     neural_tangent_kernel,
     one_step_response,
-    predicted_change,
 )
 from kbe.training.weights import flat_parameters
 
@@ -287,42 +285,6 @@ def test_eq2_one_step_response_is_what_an_optimiser_does(block):
         np.testing.assert_allclose(measured[:, j, :, head], change / -rate, atol=1e-13)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_eq4_full_batch_step_is_predicted_with_slope_2(reduction):
-    module = small_network(5)
-    data = random_encoding(6, bits=4, seed=1).isel(member=0)
-    x, y = torch.as_tensor(data["x"].to_numpy()), torch.as_tensor(data["y"].to_numpy())
-    everywhere = torch.as_tensor(all_inputs(4))
-    theta = neural_tangent_kernel(module, everywhere, x)
-    outputs = module(x).detach().requires_grad_()
-    gradient = torch.autograd.grad(gaussian_nll(outputs, y).sum(), outputs)[0].numpy()
-    rates, errors = np.geomspace(1e-4, 1e-2, 6), []
-    for rate in rates:
-        trained = copy.deepcopy(module)
-        losses = gaussian_nll(trained(x), y)
-        (losses.mean() if reduction == "mean" else losses.sum()).backward()
-        torch.optim.SGD(trained.parameters(), lr=rate).step()
-        change = (trained(everywhere) - module(everywhere)).detach().numpy()
-        errors.append(np.abs(change - predicted_change(theta, gradient, rate, reduction)).max())
-    assert abs(slope_of_error(rates, errors) - 2) < 0.05
-
-
-def test_eq4_hand_computed_case():
-    theta = np.arange(8.0).reshape(1, 2, 2, 2)  # one watched input, two trained ones, two heads
-    gradient = np.array([[1.0, 2.0], [3.0, 4.0]])
-    # head 0: 0*1 + 1*2 + 4*3 + 5*4 = 34, head 1: 2*1 + 3*2 + 6*3 + 7*4 = 54
-    np.testing.assert_allclose(predicted_change(theta, gradient, 0.1, "sum"), [[-3.4, -5.4]])
-    np.testing.assert_allclose(predicted_change(theta, gradient, 0.1), [[-1.7, -2.7]])
-
-
-def test_eq4_members_are_predicted_at_once():
-    generator = np.random.default_rng(0)
-    theta, gradient = generator.normal(size=(3, 4, 5, 2, 2)), generator.normal(size=(3, 5, 2))
-    together = predicted_change(theta, gradient, 0.1)
-    for member in range(3):
-        np.testing.assert_allclose(together[member], predicted_change(theta[member], gradient[member], 0.1))
-
-
 def test_eq12_gram_matrix_hand_computed():
     theta = np.arange(8).reshape(1, 2, 2, 2)  # input 0 against inputs 0 and 1, two heads
     np.testing.assert_array_equal(gram_matrix(theta), [[0, 1, 4, 5], [2, 3, 6, 7]])
@@ -336,10 +298,7 @@ THETA = np.ones((2, 3, 2, 2))
 
 @pytest.mark.parametrize("rate", [0, -1.0, np.nan, np.inf, "fast", None, True])
 def test_bad_learning_rates_are_refused(rate):
-    for call in (
-        lambda: one_step_response(Product(), [1.0], learning_rate=rate),
-        lambda: predicted_change(THETA, np.ones((3, 2)), rate),
-    ):
+    for call in (lambda: one_step_response(Product(), [1.0], learning_rate=rate),):
         with pytest.raises(ValueError, match="learning_rate is"):
             call()
 
@@ -379,11 +338,6 @@ def test_bad_inputs_are_refused(inputs):
         (lambda: ensemble_kernel(SMALL, FLAT, ALL, own_inputs="no"), "own_inputs is 'no'"),
         (lambda: kernel_vector_product(SMALL, ALL, np.ones((16, 1))), r"vector has shape \(16, 1\)"),
         (lambda: kernel_vector_product(SMALL, ALL, np.ones(16)), r"vector has shape \(16,\)"),
-        (lambda: predicted_change(THETA, np.ones((2, 2)), 0.1), "loss_gradient has shape .* with m = 3 as in kernel"),
-        (lambda: predicted_change(THETA, np.ones((3, 1)), 0.1), "with trained_heads = 2 as in kernel"),
-        (lambda: predicted_change(THETA, np.ones((1, 3, 2)), 0.1), "loss_gradient .* they must be"),
-        (lambda: predicted_change(np.nan * THETA, np.ones((3, 2)), 0.1), "kernel holds NaN"),
-        (lambda: predicted_change(THETA, np.ones((3, 2)), 0.1, "median"), "reduction is 'median'"),
         (lambda: gram_matrix(THETA[0]), "kernel has shape"),
     ],
 )

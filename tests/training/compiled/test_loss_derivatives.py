@@ -46,6 +46,22 @@ def test_loss_slopes_are_those_of_autograd(loss):
     np.testing.assert_allclose(slopes, expected.nan_to_num(), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: getattr(loss, "func", loss).__name__)
+def test_loss_slopes_are_those_of_autograd_over_24_decades(loss):
+    """Which `test_losses.py` holds to fifty digits there. A slope in sigma is a difference, so to 1e-12 of a term."""
+    rows, generator = 200, np.random.default_rng(0)
+    error, sigma = 10 ** generator.uniform(-12, 12, (2, rows, WIDTH))
+    error[generator.random(error.shape) < 0.1] = 0.0
+    outputs, share = np.concatenate([error, sigma]), np.ones((rows, WIDTH))
+    slopes, form = np.empty_like(outputs), loss_derivatives.compiled_form(loss)
+    loss_derivatives.loss_slopes(outputs, rows, np.zeros_like(error), share, *form, slopes)
+
+    at = torch.tensor(outputs, requires_grad=True)
+    total = loss(at.reshape(2, rows, WIDTH).movedim(0, -1), torch.zeros(rows, WIDTH).double()).sum()
+    (expected,) = torch.autograd.grad(total, at)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("loss", LOSSES[1:], ids=lambda loss: getattr(loss, "func", loss).__name__)
 def test_loss_slopes_of_a_point_that_is_not_finite_are_not_finite(loss):
     outputs, share = np.full((2, WIDTH), np.nan), np.ones((1, WIDTH))
