@@ -148,15 +148,17 @@ def test_what_has_no_curvature_is_refused_in_one_sentence(module, loss, sentence
 
 
 class Flat(torch.autograd.Function):
-    """A function of torch's old kind, which `torch.func` refuses."""
+    """A function whose slope torch cannot differentiate."""
 
     @staticmethod
     def forward(context, x: torch.Tensor) -> torch.Tensor:
-        return x * 1
+        context.save_for_backward(x)
+        return x**2
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(context, slope: torch.Tensor) -> torch.Tensor:
-        return slope
+        return 2 * context.saved_tensors[0] * slope
 
 
 def test_members_that_blew_up_are_nan_and_leave_the_others():
