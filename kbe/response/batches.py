@@ -100,20 +100,22 @@ class Batches:
         tuple of Tensor
             A batch.
 
-        Raises
-        ------
-        ValueError
-            If they are not those of the first pass.
         """
         if self._own:
             yield from self._source
             return
-        marks = [np.empty(0, np.uint32)]
+        marks, seen = [np.empty(0, np.uint32)], 0
         for number, batch in enumerate(self._source, 1):
             x, *y = self._tensors(number, batch)
             marks.append(_marks(x, *y))
+            if not self._paired:  # whoever multiplies rows needs to know at once
+                self._compare(marks[-1], self._known[seen : seen + len(x)])
+            seen += len(x)
             yield x.to(self._like), *y
-        if not np.array_equal(self._in_order(marks), self._known):
+        self._compare(self._in_order(marks), self._known)
+
+    def _compare(self, marks: np.ndarray, known: np.ndarray) -> None:
+        if not np.array_equal(marks, known):
             wanted = "the points must be the same" if self._paired else "they must come in one order, without shuffling"
             raise ValueError(f"{self._name} gives other batches in another pass: {wanted}.")
 

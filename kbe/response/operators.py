@@ -70,7 +70,8 @@ class TensorOperator(LinearOperator):
         """
         if isinstance(x, TensorOperator) and x.shape[0] == self.shape[1]:
             first, second = (lambda v: self._forward(x._forward(v))), (lambda v: x._backward(self._backward(v)))
-            return TensorOperator((self.shape[0], x.shape[1]), first, second, self._like)
+            together = min(self._together, x._together)
+            return TensorOperator((self.shape[0], x.shape[1]), first, second, self._like, together)
         if not isinstance(x, Tensor):
             return super().dot(x)
         if x.ndim not in (1, 2) or len(x) != self.shape[1]:

@@ -84,6 +84,7 @@ def jacobian_by_loop(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
 @pytest.mark.parametrize("kind", KINDS)
 def test_eq3_products_are_those_of_the_jacobian_for_a_module_of_any_kind(kind):
     module, generator = kind(), np.random.default_rng(0)
@@ -165,6 +166,34 @@ def test_batches_in_another_order_are_refused():
     for product in (lambda: shuffled @ np.ones(shuffled.shape[1]), lambda: shuffled.T @ np.ones(32)):
         with pytest.raises(ValueError, match=r"^inputs gives other batches in another pass: .* without shuffling.$"):
             product()
+
+
+class Changing:
+    """Batches of other sizes, fewer or more of them, at the second pass."""
+
+    def __init__(self, *passes: list) -> None:
+        self.passes = iter(passes)
+
+    def __iter__(self):
+        return iter(next(self.passes))
+
+
+@pytest.mark.parametrize("second", [[STRINGS[:2], STRINGS[2:]], [STRINGS[:4]], [STRINGS[:4], STRINGS[4:], STRINGS]])
+def test_batches_of_other_sizes_are_as_one_array_or_refused(second):
+    jacobian = jacobian_operator(convolutional(), Changing([STRINGS[:4], STRINGS[4:]], second))
+    if sum(map(len, second)) == len(STRINGS):
+        assert (jacobian.T @ np.ones(14)).shape == (40,)
+        return
+    with pytest.raises(ValueError, match=r"^inputs gives other batches in another pass"):
+        jacobian.T @ np.ones(14)
+
+
+def test_a_product_of_operators_takes_no_more_columns_at_once_than_its_parts():
+    """Of few rows but many weights; a whole block of a million columns would not fit into memory."""
+    module = nn.Sequential(nn.Linear(4, 60_000), nn.Tanh(), nn.Linear(60_000, 1))
+    kernel = kernel_operator(module, STRINGS[:2])
+    found = kernel @ np.tile(np.eye(2), 20)
+    np.testing.assert_allclose(found[:, :2], gram_matrix(neural_tangent_kernel(module, STRINGS[:2])), rtol=1e-10)
 
 
 def test_the_weights_are_those_of_the_moment():
