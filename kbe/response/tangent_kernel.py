@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
-from torch.func import jvp, vjp
 
 from kbe.checks import Count, Positive, Shaped, checked
 from kbe.response.functional import PureNetwork, slices
-from kbe.training.calling import at_once, told
+from kbe.training.calling import at_once
 
 Kernel = Annotated[np.ndarray, Shaped("... n m heads trained_heads", finite=False)]  # members that blew up have NaN
 
@@ -126,64 +125,6 @@ def gram_matrix(kernel: Kernel) -> np.ndarray:
     """
     n, m, rows, columns = kernel.shape[-4:]
     return kernel.swapaxes(-3, -2).reshape(*kernel.shape[:-4], n * rows, m * columns)
-
-
-@checked
-def kernel_vector_product(
-    module: nn.Module,
-    inputs: ArrayLike,
-    vector: Annotated[np.ndarray, Shaped("n heads")],
-    *,
-    block: Count = 1024,
-    dtype: torch.dtype = torch.float64,
-) -> np.ndarray:
-    r"""Theta times a vector over all inputs and heads, the sum of Eq. (4), without ever building Theta.
-
-    .. math:: (\Theta v)_a(x_i) = \sum_j \sum_c \Theta_{ac}(x_i, x_j) \, v_c(x_j)
-
-    One backward and one forward derivative a block, so that memory does not grow with the square of n.
-
-    Parameters
-    ----------
-    module, dtype
-        As for `neural_tangent_kernel`.
-    inputs : array, shape (n, ...)
-        The inputs x.
-    vector
-        v, what Theta is multiplied with.
-    block
-        The number of inputs that go through the module at once.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, heads)
-        The product.
-
-    Raises
-    ------
-    ValueError
-        If the vector has not one number for each input and head.
-
-    Examples
-    --------
-    The kernel of a linear module is that of the inner products of its inputs.
-
-    >>> module, inputs = nn.Linear(2, 1, bias=False), [[1, 0], [1, 1], [0, 2]]
-    >>> kernel_vector_product(module, inputs, np.ones((3, 1))).ravel()
-    array([2., 5., 6.])
-    >>> gram_matrix(neural_tangent_kernel(module, inputs)) @ np.ones(3)
-    array([2., 5., 6.])
-    """
-    network = PureNetwork(module, dtype)
-    x = network.inputs("inputs", inputs)
-    v = torch.as_tensor(vector).to(x)
-    if v.shape != (x.shape[1], network.heads(x)):
-        raise ValueError(f"vector has shape {tuple(v.shape)}: it must be {(x.shape[1], network.heads(x))}.")
-    pieces = [(lambda w, some=some: network.outputs(w, x[0, some]), v[some]) for some in slices(len(v), block)]
-    with network.settled(), told("module cannot be differentiated"):
-        pulled = sum(vjp(outputs, network.weights)[1](cotangent)[0] for outputs, cotangent in pieces)
-        pushed = [jvp(outputs, (network.weights,), (pulled,))[1] for outputs, _ in pieces]
-    return torch.cat(pushed).detach().cpu().numpy()
 
 
 @checked

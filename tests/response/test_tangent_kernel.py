@@ -14,7 +14,6 @@ from kbe.networks import AverageNetwork, VarianceNetwork
 from kbe.response.tangent_kernel import (
     ensemble_kernel,
     gram_matrix,
-    kernel_vector_product,
     neural_tangent_kernel,
     one_step_response,
 )
@@ -100,7 +99,6 @@ def test_eq3_output_without_a_head_dimension_is_one_head():
     assert module(torch.ones(5, 3)).shape == (5,)
     np.testing.assert_allclose(neural_tangent_kernel(module, x)[..., 0, 0], x @ x.T + 1)
     np.testing.assert_allclose(one_step_response(module, x)[..., 0, 0], x @ x.T + 1)
-    np.testing.assert_allclose(kernel_vector_product(module, x, np.ones((3, 1))), (x @ x.T + 1).sum(1, keepdims=True))
 
 
 def test_eq3_weights_that_are_not_trained_do_not_enter():
@@ -109,7 +107,6 @@ def test_eq3_weights_that_are_not_trained_do_not_enter():
     theta = neural_tangent_kernel(module, [1.0])
     np.testing.assert_allclose(theta[0, 0], [[1, 3], [3, 9]])
     np.testing.assert_allclose(one_step_response(module, [1.0])[0, 0], [[1, 3], [3, 9]], rtol=1e-12)
-    np.testing.assert_allclose(kernel_vector_product(module, [1.0], [[1.0, 1.0]]), [[4, 12]])
 
 
 def test_module_stays_as_it_is_and_dropout_is_off():
@@ -120,7 +117,6 @@ def test_module_stays_as_it_is_and_dropout_is_off():
     theta = neural_tangent_kernel(module, x)
     np.testing.assert_array_equal(theta, neural_tangent_kernel(module, x))
     one_step_response(module, x)
-    kernel_vector_product(module, x, np.ones((16, 2)))
     assert module.training
     assert all(p.grad is None and p.dtype == torch.float32 for p in module.parameters())
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
@@ -177,9 +173,6 @@ def test_eq1_eq3_a_module_of_any_kind_has_the_kernel_of_its_jacobian(kind):
     jacobian = jacobian_by_loop(copy.deepcopy(module).eval(), x)
     np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
     np.testing.assert_allclose(one_step_response(module, x, learning_rate=1e-6), theta, atol=1e-4)
-    vector = np.random.default_rng(0).normal(size=(7, 2))
-    product = kernel_vector_product(module, x, vector, block=3)
-    np.testing.assert_allclose(product.ravel(), gram_matrix(theta) @ vector.ravel(), atol=1e-13)
 
 
 @pytest.mark.parametrize("settings", [{}, {"track_running_stats": False}])
@@ -190,17 +183,9 @@ def test_eq3_a_module_whose_points_go_into_one_another_has_no_kernel(settings):
         lambda: neural_tangent_kernel(module, x),
         lambda: ensemble_kernel(module, flat_parameters(module)[None], x),
         lambda: one_step_response(module, x),
-        lambda: kernel_vector_product(module, x, np.ones((6, 1)), block=3),
     ):
         with pytest.raises(ValueError, match=r"^module .* as batch normalisation does: use nn.LayerNorm"):
             call()
-
-
-@pytest.mark.filterwarnings("ignore:There is a performance drop")
-def test_eq3_what_torch_cannot_differentiate_is_said_in_a_sentence():
-    module = nn.utils.parametrizations.weight_norm(nn.Linear(4, 1))
-    with pytest.raises(ValueError, match=r"^module cannot be differentiated: NotImplementedError.*_weight_norm"):
-        kernel_vector_product(module, all_inputs(4)[:2], np.ones((2, 1)))
 
 
 @pytest.mark.parametrize("block", [None, 5, 40])
@@ -245,14 +230,6 @@ def test_precision_is_a_parameter():
     theta = neural_tangent_kernel(module, all_inputs(4), dtype=torch.float32)
     assert theta.dtype == np.float32
     np.testing.assert_allclose(theta, neural_tangent_kernel(module, all_inputs(4)), rtol=1e-3, atol=1e-5)
-
-
-@pytest.mark.parametrize("block", [1, 7, 1024])
-def test_eq3_product_with_a_vector_needs_no_kernel(block):
-    module, x = small_network(1), all_inputs(4)
-    vector = np.random.default_rng(0).normal(size=(16, 2))
-    expected = gram_matrix(neural_tangent_kernel(module, x)) @ vector.ravel()
-    np.testing.assert_allclose(kernel_vector_product(module, x, vector, block=block).ravel(), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("network", [AverageNetwork, VarianceNetwork])
@@ -308,7 +285,6 @@ def test_bad_blocks_are_refused(block):
     for call in (
         lambda: neural_tangent_kernel(Product(), [1.0], block=block),
         lambda: one_step_response(Product(), [1.0], block=block),
-        lambda: kernel_vector_product(Product(), [1.0], [[1.0, 1.0]], block=block),
     ):
         with pytest.raises(ValueError, match="block is"):
             call()
@@ -322,9 +298,8 @@ def test_bad_inputs_are_refused(inputs):
         lambda: neural_tangent_kernel(SMALL, inputs),
         lambda: neural_tangent_kernel(SMALL, ALL, inputs),
         lambda: one_step_response(SMALL, ALL, inputs),
-        lambda: kernel_vector_product(SMALL, inputs, np.ones((2, 2))),
     ):
-        with pytest.raises(ValueError, match=r"first|second|inputs|x (has|is)"):
+        with pytest.raises(ValueError, match=r"first|second|x (has|is)"):
             call()
 
 
@@ -336,8 +311,6 @@ def test_bad_inputs_are_refused(inputs):
         (lambda: ensemble_kernel(SMALL, FLAT[:, 1:], ALL), "parameters has shape"),
         (lambda: ensemble_kernel(SMALL, FLAT, ALL, own_inputs=True), r"first has shape .* must be \(2, n, ...\)"),
         (lambda: ensemble_kernel(SMALL, FLAT, ALL, own_inputs="no"), "own_inputs is 'no'"),
-        (lambda: kernel_vector_product(SMALL, ALL, np.ones((16, 1))), r"vector has shape \(16, 1\)"),
-        (lambda: kernel_vector_product(SMALL, ALL, np.ones(16)), r"vector has shape \(16,\)"),
         (lambda: gram_matrix(THETA[0]), "kernel has shape"),
     ],
 )
