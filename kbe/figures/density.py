@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 
 from kbe.figures.bands import band, bars, plain_logarithms, plain_numbers
 from kbe.figures.style import WIDTH, legend_below
+from kbe.figures.words import described, first, last, rounded
 
 VARIANCES = {"squared_error": "$V$", "predicted": "$V^*$", "gap": "$|V-V^*|$"}
 
@@ -47,7 +48,16 @@ def variances_over_sizes(single: xr.Dataset, quartiles: xr.Dataset, shares: xr.D
         axis.set(ylabel=label, ylim=(-0.03, top))
     _size_axis(axes[2])
     legend_below(figure, 3)
-    return figure
+    medians = ", ".join(
+        f"{label} from {first(quartiles[name])} to {last(quartiles[name])}"
+        for name, label in (("squared_error", "V"), ("predicted", "V*"), ("gap", "their gap"))
+    )
+    return described(
+        figure,
+        f"Over the size N from {rounded(shares.points[0], 'g')} to {rounded(shares.points[-1], 'g')}, medians of the "
+        f"ensemble: {medians}. The share of members that are unstable goes from {first(shares.unstable)} to "
+        f"{last(shares.unstable)}, and not finite from {first(shares.left_out)} to {last(shares.left_out)}.",
+    )
 
 
 def gap_map(gap: xr.DataArray, onset: xr.DataArray) -> Figure:
@@ -82,7 +92,12 @@ def onset_against(onsets: xr.Dataset) -> Figure:
         plain_numbers(axis.xaxis)
     plain_logarithms(axes[0], onsets["median"])
     legend_below(figure, 2)
-    return figure
+    ranges = []
+    for family in dict.fromkeys(onsets.family.values):
+        one = onsets.sel(ensemble=onsets.family == family)
+        kinds = {"N": one.points, "the density": one.density, "the median onset": one["median"]}
+        ranges.append(f"{family}: " + ", ".join(f"{name} {_range(values)}" for name, values in kinds.items()))
+    return described(figure, f"Median onsets against three quantities. {'. '.join(ranges)}.")
 
 
 def onset_over_sizes(groups: dict[str, xr.Dataset], ylabel: str) -> Figure:
@@ -97,7 +112,8 @@ def onset_over_sizes(groups: dict[str, xr.Dataset], ylabel: str) -> Figure:
     plain_logarithms(axes, np.concatenate([group["median"] for group in groups.values()]))
     _size_axis(axes)
     legend_below(figure, 2)
-    return figure
+    ends = [f"{label}: from {_at(one['median'], 0)} to {_at(one['median'], -1)}" for label, one in groups.items()]
+    return described(figure, f"Over the size N, {ylabel}. {'; '.join(ends)}.")
 
 
 def _map(values: xr.DataArray, onset: xr.DataArray, norm: LogNorm, label: str) -> Figure:
@@ -114,7 +130,25 @@ def _map(values: xr.DataArray, onset: xr.DataArray, norm: LogNorm, label: str) -
     _size_axis(axes)
     axes.set_xlim(across[0], across[-1])
     legend_below(figure, 3)
-    return figure
+    middle = onset.isel(quantile=onset.sizes["quantile"] // 2)
+    stable = drawn.epoch < middle
+    return described(
+        figure,
+        f"A map over the size N and the training epochs of {label.replace('$', '')}. Half of the networks are unstable "
+        f"by epoch {_at(middle, 0)} and epoch {_at(middle, -1)}. Before that the values are "
+        f"{_range(drawn.where(stable))}, after it {_range(drawn.where(~stable))}.",
+    )
+
+
+def _range(values: xr.DataArray) -> str:
+    """The least and the greatest of some values in words, as far as they are finite."""
+    finite = values.values[np.isfinite(values)]
+    return f"{rounded(finite.min(), '.3g')} to {rounded(finite.max(), '.3g')}" if finite.size else rounded(np.nan)
+
+
+def _at(medians: xr.DataArray, place: int) -> str:
+    """A median onset in words, with its size N."""
+    return f"{rounded(medians[place], 'g')} (N = {rounded(medians.points[place], 'g')})"
 
 
 def _with_interval(axis: Axes, data: xr.Dataset, against: str, k: int, label: str) -> None:
