@@ -33,8 +33,8 @@ def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:
     ones, high = int(np.sum(np.asarray(inputs) == 1)), int(np.sum(np.asarray(targets) == 1))
     return described(
         figure,
-        f"A data set of {points} pairs, one a row: {bits} bits and, apart from them, the target. Large squares are ones, "
-        f"small ones zeros. {ones} of the {points * bits} bits and {high} of the {points} targets are ones.",
+        f"A data set of {points} pairs, one a row: {bits} bits and, apart from them, the target. Large squares stand "
+        f"for ones, small ones for zeros. {ones} of {points * bits} bits and {high} of {points} targets are ones.",
     )
 
 
