@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbe.figures.bands import band, bars
-from kbe.figures.style import WIDTH
+from kbe.figures.style import WIDTH, look
 from kbe.figures.words import described, rounded
 
 MIDDLE = (0.025, 0.5, 0.975)  # bands and bars hold 95 %
@@ -112,7 +112,7 @@ def order_decay(
     above.set(yscale="log", xlabel="Walsh order", ylabel="strength of the kernel", ylim=(1e-18, None))
     above.legend(loc="lower left")
     for colour, order in enumerate(orders):
-        below.plot(epochs[epochs > 0], left[epochs > 0, order], color=f"C{colour}", label=f"order {order}")
+        below.plot(epochs[epochs > 0], left[epochs > 0, order], **look(colour), label=f"order {order}")
     below.set(xscale="log", xlabel="epoch", ylabel="error left at the order", ylim=(0, 1.08))
     below.legend(loc="lower left")
     strengths = [f"{rounded(quantiles[1, k])} ({rounded(closed_form[k])})" for k in number]
