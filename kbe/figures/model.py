@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kbe.figures.bands import band
 from kbe.figures.style import MARKERS, WIDTH, look
+from kbe.figures.words import described, last, rounded
 
 
 def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:
@@ -29,7 +30,12 @@ def bit_encoding(inputs: np.ndarray, targets: np.ndarray) -> Figure:
     axes[0].set(xlabel=r"bit of $\mathbf{x}_i$", ylabel="pair $i$", xticks=range(1, bits + 1), ylim=(points + 0.7, 0.3))
     axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set(xlabel="$y_i$", xticks=[])
-    return figure
+    ones, high = int(np.sum(np.asarray(inputs) == 1)), int(np.sum(np.asarray(targets) == 1))
+    return described(
+        figure,
+        f"A data set of {points} pairs, one a row: {bits} bits and, apart from them, the target. Large squares stand "
+        f"for ones, small ones for zeros. {ones} of {points * bits} bits and {high} of {points} targets are ones.",
+    )
 
 
 def starts(points: Mapping[str, np.ndarray]) -> Figure:
@@ -44,7 +50,15 @@ def starts(points: Mapping[str, np.ndarray]) -> Figure:
     axes.axhline(0, color="C5", linewidth=0.8)
     axes.set(xlabel=r"$\mu$", ylabel=r"$\sigma$")
     axes.legend(loc="upper left")
-    return figure
+    medians = [
+        f"{name} ({', '.join(map(rounded, np.median(values, 0)))}), {np.mean(values[:, 1] < 0):.0%}"
+        for name, values in points.items()
+    ]
+    return described(
+        figure,
+        "Means and standard deviations of untrained networks, one point a network, and a cross at (0.5, 0.5). Their "
+        f"median, and the share of networks whose standard deviation is negative: {'; '.join(medians)}.",
+    )
 
 
 def prediction(mean: xr.DataArray, predicted: xr.DataArray, leading: float) -> Figure:
@@ -61,7 +75,13 @@ def prediction(mean: xr.DataArray, predicted: xr.DataArray, leading: float) -> F
         axis.axvline(leading, color="C1", linestyle="--")
         axis.set(title=title, ylabel=r"mean $\mu_i$")
     axes[1].set(xscale="log", xlabel="epoch")
-    return figure
+    ends = [f"{rounded(one[-1].min(), '.2f')} and {rounded(one[-1].max(), '.2f')}" for one in (mean, predicted)]
+    return described(
+        figure,
+        f"The means at {mean.sizes['point']} points over the epochs, on a logarithmic axis. At the last epoch those of "
+        f"the network, above, lie between {ends[0]}, the predicted ones, below, between {ends[1]}. The dashed line of "
+        f"the first mode stands at epoch {rounded(leading, '.0f')}.",
+    )
 
 
 def prediction_errors(errors: Mapping[int, xr.DataArray], leading: Mapping[int, float], criterion: float) -> Figure:
@@ -72,12 +92,17 @@ def prediction_errors(errors: Mapping[int, xr.DataArray], leading: Mapping[int, 
     the `criterion`.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
+    said = []
     for k, (channels, error) in enumerate(errors.items()):
         drawn = error.sel(epoch=slice(1, None))
         band(axes, drawn["epoch"], drawn, **look(k), label=f"{channels} channels")
         at = np.interp(np.log(leading[channels]), np.log(drawn["epoch"]), drawn.isel(quantile=1))
         axes.plot(leading[channels], at, MARKERS[k % 5], color=f"C{k % 6}", markersize=9)
+        start = f"{rounded(at)} at epoch {rounded(leading[channels], '.0f')}, where the first mode is learnt"
+        said.append(f"with {channels} channels it is {start}, and {last(error)} at the end")
     axes.axhline(criterion, color="C5", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="relative error of the prediction")
     axes.legend(loc="upper left", title="large marker: first mode learnt")
-    return figure
+    return described(
+        figure, f"The median relative error of the prediction over the epochs, on logarithmic axes: {'; '.join(said)}."
+    )

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbe.figures.bands import band, bars
-from kbe.figures.style import WIDTH
+from kbe.figures.style import WIDTH, look
+from kbe.figures.words import described, rounded
 
 MIDDLE = (0.025, 0.5, 0.975)  # bands and bars hold 95 %
 
@@ -33,7 +34,13 @@ def spectrum_of_one_draw(draw: xr.Dataset, closed_form: np.ndarray, shown: Seque
         vectors.plot(draw.x, 0.45 * vector / np.abs(vector).max() - row, lw=1.2, color="C0")
     vectors.set(xlabel="position $x$", ylabel="rank of the eigenvector", xlim=(0, 1))
     vectors.set_yticks(-np.arange(len(shown)), [str(rank) for rank in shown])
-    return figure
+    shares = [f"{rounded(draw.participation.sel(mode=rank))} at rank {rank}" for rank in shown]
+    return described(
+        figure,
+        f"Eigenvalues over rank, on logarithmic axes, from {rounded(draw.eigenvalue[0])} down to "
+        f"{rounded(draw.eigenvalue[-1])}, where the closed form has {rounded(closed_form[-1])}. Below, eigenvectors "
+        f"over position; the share of the points that take part in each is {', '.join(shares)}.",
+    )
 
 
 def spectrum_of_draws(
@@ -55,7 +62,16 @@ def spectrum_of_draws(
     shares.plot(random.mode[small], localised[small], "--", color="C1", label="localised, in theory")
     shares.set(xscale="log", yscale="log", xlabel="rank", ylabel="share of points that take part", ylim=(0.01, 1.1))
     shares.legend(loc="lower left")
-    return figure
+    said = []
+    for rank in sorted({1, round(random.sizes["mode"] ** 0.5), random.sizes["mode"] // 2, random.sizes["mode"]}):
+        value, share = (float(random[name].sel(mode=rank).median()) for name in ("eigenvalue", "participation"))
+        even_share = rounded(even.participation.sel(mode=rank)[0])
+        said.append(f"at rank {rank} {rounded(value)} and {rounded(share)} ({even_share})")
+    return described(
+        figure,
+        "Over the rank, on logarithmic axes, the median eigenvalue and the share of random points that take part in "
+        f"the eigenvector (in brackets, of even points): {'; '.join(said)}.",
+    )
 
 
 def mode_decay(epochs: np.ndarray, measured: np.ndarray, forecast: np.ndarray, shown: Sequence[int]) -> Figure:
@@ -72,7 +88,12 @@ def mode_decay(epochs: np.ndarray, measured: np.ndarray, forecast: np.ndarray, s
     axes.plot([], [], "--", lw=1.1, color="C5", label="constant kernel")
     axes.set(xscale="log", xlabel="epoch", ylabel="error left along the mode", ylim=(0, 1.08))
     axes.legend(loc="lower left")
-    return figure
+    ends = [f"{rounded(measured[-1, k - 1])} of rank {k} ({rounded(forecast[-1, k - 1])})" for k in shown]
+    return described(
+        figure,
+        "The share of the error that is left along the modes, over the epochs, on a logarithmic axis. At the end, in "
+        f"the networks (in the forecast with a constant kernel), it is {', '.join(ends)}.",
+    )
 
 
 def order_decay(
@@ -91,10 +112,16 @@ def order_decay(
     above.set(yscale="log", xlabel="Walsh order", ylabel="strength of the kernel", ylim=(1e-18, None))
     above.legend(loc="lower left")
     for colour, order in enumerate(orders):
-        below.plot(epochs[epochs > 0], left[epochs > 0, order], color=f"C{colour}", label=f"order {order}")
+        below.plot(epochs[epochs > 0], left[epochs > 0, order], **look(colour), label=f"order {order}")
     below.set(xscale="log", xlabel="epoch", ylabel="error left at the order", ylim=(0, 1.08))
     below.legend(loc="lower left")
-    return figure
+    strengths = [f"{rounded(quantiles[1, k])} ({rounded(closed_form[k])})" for k in number]
+    ends = [f"{rounded(left[-1, order])} at order {order}" for order in orders]
+    return described(
+        figure,
+        "Above, the median strength of the kernel by Walsh order, on a logarithmic axis (in brackets that of the "
+        f"exponential kernel): {', '.join(strengths)}. Below, the error left in training ends at {', '.join(ends)}.",
+    )
 
 
 def _draws(axes: Axes, random: xr.DataArray, even: xr.DataArray) -> None:
