@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 from kbe.figures.style import WIDTH, legend_below
+from kbe.figures.words import described, rounded
 
 LINES = ("C1", "C3", "C0", "C4")
 ARROWS = LinearSegmentedColormap.from_list("arrows", plt.get_cmap("viridis")(np.linspace(0.33, 0.85, 32)))
@@ -38,13 +39,18 @@ def on_gradient_field(
     figure, row = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharex=True, sharey=True, squeeze=False)
     steepest = max(float(field.steepness.max()) for field in each)
     colours = LogNorm(max(min(float(field.steepness.min()) for field in each), steepest / 1e4), steepest)
+    ways = []
     for axes, (title, path), field in zip(row[0], panels.items(), each, strict=True):
         arrows = _arrows(axes, field, colours)
-        _trajectories(axes, path, few, title in jumps)
+        ways.append(f"{title}: {_trajectories(axes, path, few, title in jumps)}")
         axes.set(title=title, xlabel=r"$|y - \mu|$", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     row[0, 0].set_ylabel(r"$\sigma$")
     figure.colorbar(arrows, ax=list(row[0]), location="bottom", aspect=40, label="steepness of the loss (per unit)")
-    return figure
+    return described(
+        figure,
+        "Trajectories of error and sigma on the gradient field of the loss, whose steepness grows from "
+        f"{rounded(colours.vmin)} to {rounded(colours.vmax)}. {'. '.join(ways)}.",
+    )
 
 
 def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure:
@@ -54,13 +60,18 @@ def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure
     `lowest`; a sigma of 0 goes below it.
     """
     figure, axes = plt.subplots()
+    words = []
     for (name, sigma), colour, style in zip(curves.items(), LINES, ("-", "--", ":", "-."), strict=False):
         drawn = np.maximum(sigma.transpose("epoch", "member").values, lowest / 1e3)
         lines = axes.plot(np.arange(len(drawn)), drawn, style, color=colour, linewidth=1.2, alpha=0.8)
         lines[0].set_label(name)
+        collapsed = (sigma < 1e-3).transpose("epoch", "member").values
+        times = collapsed.argmax(0)[collapsed.any(0)]
+        at = f", at epoch {rounded(np.median(times), 'g')} in the median" if times.size else ""
+        words.append(f"{name}: {times.size} of {sigma.sizes['member']} fall below 0.001 by epoch {len(drawn) - 1}{at}")
     axes.set(xlabel="epoch", ylabel=r"$\sigma$", yscale="log", ylim=(lowest, 2))
     legend_below(figure, 1)
-    return figure
+    return described(figure, f"Sigma over the epochs, on a logarithmic axis. {'. '.join(words)}.")
 
 
 def instability_over_epochs(curves: Mapping[str, xr.DataArray], *, dashed: Sequence[str] = ()) -> Figure:
@@ -69,14 +80,16 @@ def instability_over_epochs(curves: Mapping[str, xr.DataArray], *, dashed: Seque
     The `curves` are shares (epoch) by name; those whose names `dashed` holds take the colour of the one before.
     """
     figure, axes = plt.subplots()
-    colour = -1
+    colour, words = -1, []
     for name, share in curves.items():
         colour += name not in dashed
         style = "--" if name in dashed else "-"
         axes.step(share.epoch, share, style, where="post", color=f"C{max(colour, 0)}", label=name)
+        half = f", a half at epoch {share.epoch[share >= 0.5].values[0]:g}" if (share >= 0.5).any() else ""
+        words.append(f"{name}: {rounded(share[-1])} in the end{half}")
     axes.set(xlabel="epoch", ylabel="share unstable", xscale="log", ylim=(-0.03, 1.03))
     legend_below(figure, 2)
-    return figure
+    return described(figure, f"The share of unstable networks over the epochs. {'; '.join(words)}.")
 
 
 def _arrows(axes: Axes, field: xr.Dataset, colours: LogNorm) -> Quiver:
@@ -85,7 +98,8 @@ def _arrows(axes: Axes, field: xr.Dataset, colours: LogNorm) -> Quiver:
     return axes.quiver(*places, field.steepness, norm=colours, cmap=ARROWS, alpha=0.85, **style)
 
 
-def _trajectories(axes: Axes, path: xr.Dataset, few: int, jumps: bool) -> None:
+def _trajectories(axes: Axes, path: xr.Dataset, few: int, jumps: bool) -> str:
+    """Draw trajectories; where they begin and end in words."""
     shown = path if jumps else path.where(path.stable)
     curves = shown[["error", "sigma"]].transpose("epoch", "member", "point").stack(curve=["member", "point"])
     apart = curves.sizes["curve"] <= few
@@ -97,3 +111,15 @@ def _trajectories(axes: Axes, path: xr.Dataset, few: int, jumps: bool) -> None:
         else:
             colour = f"C{number % 6}" if jumps else "C1"
             axes.plot(error, sigma, color=colour, linewidth=0.6, alpha=min(0.7, max(0.1, 60 / curves.sizes["curve"])))
+    begin, end = zip(*map(_ends, (curves.error.values, curves.sigma.values)), strict=True)
+    return f"{curves.sizes['curve']} from about ({', '.join(begin)}) to ({', '.join(end)})"
+
+
+def _ends(values: np.ndarray) -> tuple[str, str]:
+    """Where curves (epoch, curve) begin and end as far as they are drawn, the medians."""
+    drawn = values[:, np.isfinite(values).any(0)]
+    if not drawn.size:
+        return rounded(np.nan), rounded(np.nan)
+    first, last = np.isfinite(drawn).argmax(0), len(drawn) - 1 - np.isfinite(drawn[::-1]).argmax(0)
+    each = np.arange(drawn.shape[1])
+    return rounded(np.median(drawn[first, each])), rounded(np.median(drawn[last, each]))
