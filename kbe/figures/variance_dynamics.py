@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import band
 from kbe.figures.style import WIDTH
+from kbe.figures.words import described, first, last, rounded
 
 MIDDLE = [0.1, 0.5, 0.9]  # bands hold 80 %
 
@@ -29,7 +30,14 @@ def conserved(flows: Sequence[xr.Dataset]) -> Figure:
         right.plot(flow.time, flow.loss, linewidth=1.0, color=line.get_color())
     left.set(xlabel="time", title="time left at most", ylim=(0, None))
     right.set(xlabel="time", title="loss (nats)")
-    return figure
+    starts, ends = ([float(flow.bound[place]) for flow in flows] for place in (0, -1))
+    return described(
+        figure,
+        f"{len(flows)} flows over time. Left, the time left at most: it starts between {rounded(min(starts))} and "
+        f"{rounded(max(starts))}, falls steadily, and is between {rounded(min(ends))} and {rounded(max(ends))} at the "
+        f"dots, where the first sigma reaches 0. Right, the loss: in the first flow it goes from "
+        f"{first(flows[0].loss)} to {last(flows[0].loss)}.",
+    )
 
 
 def closeness(errors: xr.Dataset) -> Figure:
@@ -39,14 +47,22 @@ def closeness(errors: xr.Dataset) -> Figure:
     drawn as medians with the middle 80 %; at the level 1 nothing is left.
     """
     figure, axes = plt.subplots()
-    first: dict[str, Any] = {"color": "C0", "marker": "o", "linestyle": "-", "label": "Eq. (22) for (21)"}
-    second: dict[str, Any] = {"color": "C1", "marker": "s", "linestyle": "--", "label": "Eq. (24) for (23)"}
-    for values, style in ((errors["mean"], first), (errors.deviation, second)):
-        band(axes, errors.share, values.quantile(MIDDLE, "member"), **style, markersize=4)
+    bands = {name: errors[name].quantile(MIDDLE, "member") for name in ("mean", "deviation")}
+    looks: dict[str, dict[str, Any]] = {
+        "mean": {"color": "C0", "marker": "o", "linestyle": "-", "label": "Eq. (22) for (21)"},
+        "deviation": {"color": "C1", "marker": "s", "linestyle": "--", "label": "Eq. (24) for (23)"},
+    }
+    for name, values in bands.items():
+        band(axes, errors.share, values, **looks[name], markersize=4)
     axes.axhline(1, linestyle=":", color=plt.rcParams["axes.edgecolor"], linewidth=1.0)
     axes.set(xlabel="share of the time to collapse", ylabel="relative error of the rates", yscale="log")
     axes.legend(loc="lower right")
-    return figure
+    courses = "; ".join(
+        f"that of Eq. ({number}) is {first(bands[name])} at the start, "
+        f"{rounded(bands[name][1].sel(share=0.5, method='nearest'))} half way and {last(bands[name])} at the end"
+        for name, number in (("mean", 22), ("deviation", 24))
+    )
+    return described(figure, f"The median relative error of the rates, up to the collapse: {courses}.")
 
 
 def toward_onset(lagged: xr.Dataset, *, mark: Mapping[str, float] | None = None) -> Figure:
@@ -55,13 +71,21 @@ def toward_onset(lagged: xr.Dataset, *, mark: Mapping[str, float] | None = None)
     The variables of `lagged` (member, lag) have a `long_name`; `mark` has a level to mark, by the variable's name.
     """
     figure, row = plt.subplots(1, len(lagged.data_vars), figsize=(WIDTH, 3.0), squeeze=False)
+    courses = []
     for axes, (name, values) in zip(row[0], lagged.data_vars.items(), strict=True):
-        band(axes, values.lag, values.quantile(MIDDLE, "member"), color="C0", marker="o", markersize=3.5)
+        quantiles = values.quantile(MIDDLE, "member")
+        band(axes, values.lag, quantiles, color="C0", marker="o", markersize=3.5)
+        courses.append(f"{values.attrs['long_name']} goes from {first(quantiles)} to {last(quantiles)}")
         if mark and name in mark:
             axes.axhline(mark[str(name)], color="C1", linestyle="--")
+            passed = values.lag.values[quantiles[1] > mark[str(name)]]
+            courses[-1] += (
+                f" and is above {mark[str(name)]:g} on the last {len(passed)} of {values.lag.size} epochs drawn"
+            )
         axes.set(xlabel="epochs before the onset", title=values.attrs["long_name"], yscale="log")
         axes.invert_xaxis()
-    return figure
+    ends = " to ".join(f"{float(lag):.0f}" for lag in lagged.lag.values[[0, -1]])
+    return described(figure, f"From {ends} epochs before the onset, medians: {'; '.join(courses)}.")
 
 
 def groups(run: xr.Dataset, convergent: np.ndarray, jumping: np.ndarray, pairs: str) -> Figure:
@@ -86,7 +110,21 @@ def groups(run: xr.Dataset, convergent: np.ndarray, jumping: np.ndarray, pairs: 
         axes.set_xlabel("epoch")
     if pairs:
         _box(grid[0, 0], pairs)
-    return figure
+    return described(
+        figure,
+        f"One network of {len(everything)} points over {rounded(run.epoch[-1], '.0f')} epochs, with its onset at epoch "
+        f"{rounded(run.onset, '.0f')}. (a) {_ends(run, convergent, 'converged')}. "
+        f"(b) {_ends(run, jumping, 'jumping first')}. (c) and (d): all sigma and all mu.",
+    )
+
+
+def _ends(run: xr.Dataset, points: np.ndarray, what: str) -> str:
+    """How many points these are, and how far their sigma reach one epoch before the onset."""
+    before = run.sigma.transpose("epoch", "point").values[(run.epoch < run.onset).values][-1:, points]
+    lowest, highest = (rounded(end(before)) if before.size else "no number" for end in (np.min, np.max))
+    return (
+        f"{int(points.sum())} points {what}; in the epoch before the onset, their sigma is from {lowest} to {highest}"
+    )
 
 
 def _box(axes: Axes, text: str) -> None:

@@ -82,6 +82,8 @@ NETWORKS = dataset(ROWS[:3], "squared_error", "predicted", "alpha", "printed", "
                    quantile=QUANTILES, epoch=EPOCHS)  # fmt: skip
 MU = array(ROWS, epoch=EPOCHS, point=range(4))
 RATES = dataset([[0.1, 1], [0.3, 3]], "mean", "deviation", member=[0, 1], share=[0, 0.5])
+LAGGED = dataset([[0.5, 2], [1, 4], [3, nan]], "x", member=[0, 1, 2], lag=[2, 1])
+LAGGED.x.attrs["long_name"] = "some"
 PAIRS = xr.concat([THREE, 2 * THREE], xr.DataArray(["a", "b"], dims="pairs", name="pairs"))
 LAWS = xr.Dataset({"predicted": (("law", "epoch"), ROWS[:2]), "median": ("epoch", ROWS[2])},
                   {"law": ["power", "constant"], "epoch": EPOCHS + 1}, {"window": (1, 100)})  # fmt: skip
@@ -160,6 +162,9 @@ FIGURES = [
     (variance_dynamics.conserved, ([dataset([2.0, 1], "bound", "loss", time=[0.0, 1])],), "",
      {(0, 0): [2, 1], (0, 1): [1], (1, 0): [3, 2]}),
     (variance_dynamics.closeness, (RATES,), "y", {(0, 0): [0.2, 2], (0, 1): [1.2, 3]}),
+    (variance_dynamics.toward_onset, (LAGGED,), "y", {(0, 0): [1, 3]}),
+    (variance_dynamics.groups, (RUN, np.array([True] * 4), np.array([False] * 4), ""), "",
+     {(0, 3): ROWS[:, 3] / 20 + 1, (3, 0): ROWS[:, 0] / 20}),
 ]  # fmt: skip
 
 
