@@ -21,6 +21,7 @@ from torch import Tensor
 from kbe.checks import Count, checked
 from kbe.response.functional import PIECE, PureNetwork, slices
 from kbe.response.layers import Layer, Recorder
+from kbe.response.products import add_columns, columns_of, tiles
 from kbe.training.calling import at_once, told
 from kbe.training.examination import elsewhere, some_points
 
@@ -28,10 +29,8 @@ TRIED = 5  # inputs at which the forms are compared
 SAME = 1e-12  # of the largest entry of the kernel there
 PASSED = 2**21  # numbers in inputs and slopes of layers that are made at once
 COLUMNS = 2**22  # numbers of a Jacobian that are made at once from these
-LATE = 4  # times the numbers in inputs and slopes, from which on columns are made when they are needed
+LATE = 2**12  # numbers of a Jacobian at one input, from which on it may be made only when it is needed
 WORTH = 2**20  # numbers in the Jacobians of all inputs, from which on a trial pays
-TILED = 256  # rows from which on a kernel is computed tile by tile
-TILES = 8  # rows of tiles; those below the diagonal of a symmetric kernel are not computed
 PAIRING = 32  # multiplications that cost as much as going twice through an entry of the kernel
 
 
@@ -72,7 +71,7 @@ class Features:
         passed = sum(self._held(layer) + math.prod(layer.shape) for layer in layers)
         made = heads * sum(self._columns(layer) for layer in layers)
         self.numbers = rest + made + sum(self._held(layer) for layer in layers if self._is_kept(layer))
-        self.piece = max(1, min(PIECE // max(rest, 1), PASSED // max(passed, 1)))
+        self.piece = max(1, PASSED // (passed + rest) if layers else PIECE // rest)
 
     def at(self, weights: Tensor, x: Tensor, done: Callable[[int], object]) -> list[Tensor]:
         """The features of weights (members, parameters) at inputs (members, n, ...), each (members, n, ...).
@@ -103,7 +102,7 @@ class Features:
             if self._is_kept(layer):
                 kept += [a, g]
             elif layer.weight is not None:
-                columns.append(_gradient(layer, *flat).unflatten(0, x.shape[:2]))
+                columns.append(columns_of(layer, *flat).unflatten(0, x.shape[:2]))
             if layer.bias is not None and not self._is_pair(layer):
                 columns.append(layer.rows(g.flatten(0, 2)).sum(2).flatten(1).unflatten(0, g.shape[:3]))
         if self.rest:
@@ -116,7 +115,7 @@ class Features:
 
         Where both are the same object, nothing is added to what lies below the diagonal by more than a tile.
         """
-        self._add_columns(kernel, left[0], right[0] if left is not right else left[0])
+        add_columns(kernel, left[0], right[0] if left is not right else left[0])
         kept = [layer for layer in self.layers if self._is_kept(layer)]
         for k, layer in enumerate(kept):
             one = left[1 + 2 * k : 3 + 2 * k]
@@ -128,7 +127,7 @@ class Features:
             each = len(kernel) * largest * self._heads * layer.groups * layer.width
             for some in slices(layer.height, max(1, COLUMNS // each)):
                 made = self._made(layer, *one, some)
-                self._add_columns(kernel, made, made if one is other else self._made(layer, *other, some))
+                add_columns(kernel, made, made if one is other else self._made(layer, *other, some))
 
     def _slopes(self, weights: Tensor, x: Tensor) -> Iterator[tuple[Layer, Tensor, Tensor]]:
         """Each layer with its inputs (members, n, ...) and slopes (members, n, heads, ...)."""
@@ -155,20 +154,11 @@ class Features:
             raise OtherUseError
         return outputs, *(seen.inputs[layer.use] for layer in self.layers)
 
-    def _add_columns(self, kernel: Tensor, left: Tensor, right: Tensor) -> None:
-        for tile, i, j in _tiles(kernel, left, right):
-            one, other = left[:, i].flatten(1, 2), right[:, j].flatten(1, 2)
-            if kernel.shape[1] < TILED:
-                tile.baddbmm_(one, other.mT)
-                continue
-            for member in range(len(kernel)):
-                tile[member].addmm_(one[member], other[member].mT)
-
     def _add_pair(self, kernel: Tensor, layer: Layer, left: Sequence[Tensor], right: Sequence[Tensor]) -> None:
         (a, g), (b, f) = (
             (layer.columns(z.flatten(0, 1)).reshape(*z.shape[:2], -1), slopes.flatten(3)) for z, slopes in (left, right)
         )
-        for tile, i, j in _tiles(kernel, left[1], right[1]):
+        for tile, i, j in tiles(kernel, left[1], right[1]):
             inputs = a[:, i] @ b[:, j].mT + (layer.bias is not None)
             slopes = g[:, i].flatten(1, 2) @ f[:, j].flatten(1, 2).mT
             slopes.unflatten(2, (-1, self._heads)).unflatten(1, (-1, self._heads)).mul_(inputs[:, :, None, :, None])
@@ -180,7 +170,7 @@ class Features:
         made = g.new_empty(*g.shape[:2], self._heads, rows * layer.width)
         flat, a, g = made.flatten(0, 1), a.flatten(0, 1), g.flatten(0, 1)
         for part in slices(len(flat), max(1, COLUMNS // (layer.groups * layer.positions * layer.width))):
-            flat[part] = _gradient(layer, a[part], g[part], some)
+            flat[part] = columns_of(layer, a[part], g[part], some)
         return made
 
     def _is_pair(self, layer: Layer) -> bool:
@@ -191,7 +181,7 @@ class Features:
 
     def _is_kept(self, layer: Layer) -> bool:
         """Whether inputs and slopes are kept, rather than the columns of the Jacobian, which may be more."""
-        late = self._heads * layer.groups * layer.width * layer.height > LATE * self._held(layer)
+        late = self._heads * layer.groups * layer.width * layer.height > max(LATE, self._held(layer))
         return layer.weight is not None and (late or self._is_pair(layer))
 
     def _held(self, layer: Layer) -> int:
@@ -229,21 +219,3 @@ def tangent_features(network: PureNetwork, x: Tensor, heads: Count) -> Features:
     jacobian, layers = kernels
     holds = (jacobian - layers).abs().max() <= SAME * jacobian.abs().max()
     return Features(network, heads, *found) if holds else Features(network, heads)
-
-
-def _tiles(kernel: Tensor, left: Tensor, right: Tensor) -> Iterator[tuple[Tensor, slice, slice]]:
-    """Parts of a kernel with the inputs of rows and columns; of a symmetric one those not below the diagonal."""
-    n, (m, heads) = left.shape[1], right.shape[1:3]
-    for i in slices(n, -(-n // TILES) if kernel.shape[1] >= TILED else n):
-        j = slice(i.start if left is right else 0, m)
-        yield kernel[:, i.start * left.shape[2] : i.stop * left.shape[2], j.start * heads :], i, j
-
-
-def _gradient(layer: Layer, a: Tensor, g: Tensor, some: slice = slice(None)) -> Tensor:
-    """The Jacobian in some rows of a weight, (n, heads, columns), from inputs (n, ...) and slopes (n, heads, ...)."""
-    g = layer.rows(g.flatten(0, 1))[..., some].unflatten(0, g.shape[:2])
-    a = layer.columns(a)
-    if layer.positions == 1:
-        return (g.mT * a[:, None]).flatten(2)
-    product = g.permute(0, 2, 1, 4, 3).flatten(2, 3) @ a  # n, groups, heads * rows, width
-    return product.unflatten(2, g.shape[1:2] + g.shape[4:]).transpose(1, 2).flatten(2)

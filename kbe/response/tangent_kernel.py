@@ -14,14 +14,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import jvp, vjp
-from tqdm.auto import tqdm
 
 from kbe.checks import Count, Positive, Shaped, checked
+from kbe.response.contraction import contracted
 from kbe.response.functional import PureNetwork, slices
-from kbe.response.layerwise import Features, OtherUseError, tangent_features
 from kbe.training.calling import at_once, told
-
-SIDE = 32  # rows of a kernel that are mirrored at once
 
 Kernel = Annotated[np.ndarray, Shaped("... n m heads trained_heads", finite=False)]  # members that blew up have NaN
 
@@ -122,17 +119,7 @@ def _ensemble_kernel(
         raise ValueError("dtype is torch.bfloat16, which NumPy has not: it must come with tensor=True.")
     left = network.inputs("first", first, len(weights), own_inputs)
     right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
-    heads = network.heads(left)
-    trained_heads = heads if second is None else network.heads(right)
-    forms = [Features(network, max(heads, trained_heads))]
-    with network.settled():
-        if left.shape[2:] == right.shape[2:]:
-            forms.append(tangent_features(network, left, heads))
-        try:
-            result = _kernel(forms[-1], weights, left, right, (heads, trained_heads), memory, progress)
-        except OtherUseError:
-            result = _kernel(forms[0], weights, left, right, (heads, trained_heads), memory, progress)
-    theta = result.unflatten(2, (-1, trained_heads)).unflatten(1, (-1, heads)).transpose(2, 3)
+    theta = contracted(network, weights, left, right, memory, progress)
     return theta if tensor else theta.cpu().numpy()
 
 
@@ -254,48 +241,6 @@ def one_step_response(
             after = outputs(network.weights - learning_rate * slopes, left[0])
             responses.append(((after - before) / -learning_rate).unflatten(0, (-1, trained_heads)))
     return torch.cat(responses).permute(2, 0, 3, 1).detach().cpu().numpy()
-
-
-def _kernel(
-    form: Features,
-    weights: Tensor,
-    left: Tensor,
-    right: Tensor,
-    heads: tuple[int, int],
-    memory: float,
-    progress: bool,
-) -> Tensor:
-    """Theta as (members, n * heads, m * heads), with as few features made anew as the memory allows."""
-    (members, n), m, symmetric = left.shape[:2], right.shape[1], right is left
-    fitting = max(2, int(memory / (form.numbers * weights.itemsize)))
-    inputs = n if symmetric else n + m
-    columns = m if inputs <= fitting else max(1, min(form.piece, fitting // 4))
-    rows = n if inputs <= fitting else fitting - columns
-    blocks = [
-        (some, i, [slice(k, min(k + columns, m)) for k in range(i.stop if symmetric else 0, m, columns)])
-        for some in slices(members, max(1, min(form.piece, fitting) // inputs))
-        for i in slices(n, rows)
-    ]
-    total = sum(_length(some) * (_length(i) + sum(map(_length, others))) for some, i, others in blocks)
-    result = weights.new_zeros(members, n * heads[0], m * heads[1])
-    with tqdm(total=total, disable=not progress, unit="input", desc="tangent kernel") as bar:
-        for some, i, others in blocks:
-            band = result[some, i.start * heads[0] : i.stop * heads[0]]
-            watched = form.at(weights[some], left[some, i], bar.update)
-            if symmetric:
-                form.add(band[..., i.start * heads[1] : i.stop * heads[1]], watched, watched)
-            for j in others:
-                step = form.at(weights[some], right[some, j], bar.update)
-                form.add(band[..., j.start * heads[1] : j.stop * heads[1]], watched, step)
-    for i in slices(result.shape[1], SIDE) if symmetric else ():
-        tile = result[:, i, i]
-        tile.copy_(tile.triu() + tile.triu(1).mT)
-        result[:, i.stop :, i] = result[:, i, i.stop :].mT
-    return result
-
-
-def _length(part: slice) -> int:
-    return part.stop - part.start
 
 
 @checked
