@@ -121,7 +121,7 @@ class PureNetwork:
         return output.shape[1] if output.ndim == 2 else 1
 
     def block(self, heads: int, memory: float) -> int:
-        """The number of inputs whose Jacobians are made at once, at least 1: they fit into this memory, and the cache."""
+        """The number of inputs whose Jacobians fit into this memory and the cache, at least 1."""
         numbers = min(PIECE, memory / self.weights.itemsize)
         return max(1, int(numbers / (heads * int(self.trained.sum()))))
 

@@ -113,19 +113,20 @@ class Recorder(TorchFunctionMode):
 
     def layers(self, points: int) -> list[Layer]:
         """The uses at so many inputs that are layers."""
-        times = Counter(number for _, found in self.uses for number in found)
+        times: Counter[int | None] = Counter(number for _, found in self.uses for number in found)
         layers = []
         for use, ((name, _), (arguments, result)) in enumerate(zip(self.uses, self._parts, strict=True)):
-            x, *parts, turned = self._operands(arguments, "add" in name)
-            weight, bias = (number if times[number] == 1 else None for number in map(self._number, parts))
+            x, w, b, turned = self._operands(arguments, "add" in name)
+            weight, bias = (number if times[number] == 1 else None for number in (self._number(w), self._number(b)))
             by_points = self._number(x) is None and all(
                 isinstance(z, Tensor) and z.ndim > 1 and len(z) == points for z in (x, result)
             )
-            arranged = _arranged(name, arguments, x, *parts, turned, result) if by_points else None
+            arranged = _arranged(name, arguments, x, w, b, turned, result) if by_points else None
             if arranged and (weight, bias) != (None, None):
-                a, g = (arrange(z.detach()) for arrange, z in zip(arranged, (x, result), strict=True))
-                sizes = (*a.shape[1:], g.shape[3])
-                layers.append(Layer(use, weight, bias, result.shape[1:], x[0].numel(), *sizes, *arranged))
+                columns, rows = arranged
+                _, groups, positions, width = columns(x.detach()).shape
+                sizes = x[0].numel(), groups, positions, width, rows(result.detach()).shape[3]
+                layers.append(Layer(use, weight, bias, result.shape[1:], *sizes, columns, rows))
         return layers
 
     def _number(self, value: Any) -> int | None:

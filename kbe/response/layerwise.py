@@ -6,8 +6,21 @@ The share of w in the kernel is then the Gram matrix of the inputs times that of
 .. math:: \Theta^w_{ac}(x, x') = \big(a(x) \cdot a(x')\big) \, \big(g_a(x) \cdot g_c(x')\big)
 
 One pass forward, and one back for each head, give a and g in all layers at all inputs. A bias adds 1 to the Gram matrix
-of the inputs. With several positions, as in a convolution, the Jacobian is a sum over them; it is made from a and g when
-it is needed, some columns at a time.
+of the inputs. With several positions, as in a convolution, the Jacobian is a sum over them; it is made from a and g,
+where it is large only when it is needed, some columns at a time.
+
+What it costs for n inputs, h heads, P weights in layers of width d, with p positions:
+
+==================== ============================= =======================================
+form                 multiplications               numbers held
+==================== ============================= =======================================
+Jacobian             (n h)^2 P / 2                 n h P, at most `memory`
+layer, one position  (n h)^2 d / 2 for each        n d (1 + h) for each
+layer, positions     (n h)^2 P / 2, and n h p P    n p d (1 + h) for each, or n h P if less
+==================== ============================= =======================================
+
+Jacobians are made for about half as many inputs a second as slopes, by a copy of the weights for each input. Where less
+memory is given than all of this needs, the second inputs are passed once for each block of the first ones that fits.
 """
 
 from __future__ import annotations
@@ -126,8 +139,8 @@ class Features:
             largest = max(one[0].shape[1], other[0].shape[1])
             each = len(kernel) * largest * self._heads * layer.groups * layer.width
             for some in slices(layer.height, max(1, COLUMNS // each)):
-                made = self._made(layer, *one, some)
-                add_columns(kernel, made, made if one is other else self._made(layer, *other, some))
+                made = self._made(layer, one[0], one[1], some)
+                add_columns(kernel, made, made if one is other else self._made(layer, other[0], other[1], some))
 
     def _slopes(self, weights: Tensor, x: Tensor) -> Iterator[tuple[Layer, Tensor, Tensor]]:
         """Each layer with its inputs (members, n, ...) and slopes (members, n, heads, ...)."""

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from kbe.networks import VarianceNetwork
 from kbe.response import layerwise
 from kbe.response.functional import PureNetwork
-from kbe.response.layerwise import Features, tangent_features
-from kbe.response.tangent_kernel import ensemble_kernel, gram_matrix, neural_tangent_kernel
+from kbe.response.layerwise import tangent_features
+from kbe.response.tangent_kernel import gram_matrix, neural_tangent_kernel
 
 BITS = 12
 X = np.random.default_rng(0).normal(size=(7, BITS))
@@ -103,12 +103,19 @@ KINDS = {
     "conv2d dilated": (lambda: convolutions(2, kernel_size=(3, 2), dilation=(2, 1), padding=2, bias=False), "all"),
     "conv2d depthwise": (lambda: convolutions(2, 2, groups=2, padding=1), "all"),
     "conv3d grouped": (lambda: convolutions(3, groups=1, padding=(1, 0, 1)), "all"),
-    "positions": (lambda: nn.Sequential(reshaped(3, 4), nn.Linear(4, 20), nn.Tanh(), nn.Flatten(), nn.Linear(60, 2)), "all"),
+    "positions": (
+        lambda: nn.Sequential(reshaped(3, 4), nn.Linear(4, 20), nn.Tanh(), nn.Flatten(), nn.Linear(60, 2)),
+        "all",
+    ),
     "functional": (lambda: Own(lambda s, x: F.linear(x, s.w, s.b).tanh()[:, :2], w=W, b=B), "all"),
-    "product from the left": (lambda: Own(lambda s, x: (s.w @ x[..., None] + s.b[:, None]).tanh()[:, :2, 0], w=W, b=B), "all"),
+    "product from the left": (
+        lambda: Own(lambda s, x: (s.w @ x[..., None] + s.b[:, None]).tanh()[:, :2, 0], w=W, b=B),
+        "all",
+    ),
     "product from the right": (lambda: Own(lambda s, x: (s.b + x @ s.w.T).tanh()[:, :2], w=W, b=B), "all"),
     "positions first": (
-        lambda: Own(lambda s, x: s.b(s.a(x.reshape(-1, 3, 4).transpose(0, 1)).tanh().mean(0)), a=nn.Linear(4, 4), b=nn.Linear(4, 2)),
+        lambda: Own(lambda s, x: s.b(s.a(x.reshape(-1, 3, 4).transpose(0, 1)).tanh().mean(0)),
+                    a=nn.Linear(4, 4), b=nn.Linear(4, 2)),
         "some",
     ),
     "layer norm": (lambda: nn.Sequential(nn.Linear(BITS, 6), nn.LayerNorm(6), nn.Linear(6, 2)), "some"),
@@ -117,13 +124,25 @@ KINDS = {
     "shared": (shared, "some"),
     "called twice": (called_twice, "some"),
     "used elsewhere": (lambda: Own(lambda s, x: s.a(x) + s.a.weight.square().sum(), a=nn.Linear(BITS, 2)), "some"),
-    "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(BITS, 4)), nn.Tanh(), nn.Linear(4, 2)), "some"),
-    "spectral norm": (lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(BITS, 4)).eval(), nn.Linear(4, 2)), "some"),
-    "batch norm at rest": (lambda: nn.Sequential(nn.Linear(BITS, 4), nn.BatchNorm1d(4).eval(), nn.Tanh(), nn.Linear(4, 2)), "some"),
+    "weight norm": (
+        lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(BITS, 4)), nn.Tanh(), nn.Linear(4, 2)),
+        "some",
+    ),
+    "spectral norm": (
+        lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(BITS, 4)).eval(), nn.Linear(4, 2)),
+        "some",
+    ),
+    "batch norm at rest": (
+        lambda: nn.Sequential(nn.Linear(BITS, 4), nn.BatchNorm1d(4).eval(), nn.Tanh(), nn.Linear(4, 2)),
+        "some",
+    ),
     "doubled rows": (lambda: Own(lambda s, x: (x[:, :6] @ s.w[[0, 0]].T[:6] + s.w.sum()), w=W), "none"),
     "elementwise": (lambda: Own(lambda s, x: (x[:, :5] * s.b)[:, :2], b=B), "none"),
     "recurrent": (lambda: Own(lambda s, x: s.a(x[..., None])[0][:, -1], a=nn.LSTM(1, 2, batch_first=True)), "none"),
-    "transposed": (lambda: nn.Sequential(reshaped(1, 12), nn.ConvTranspose1d(1, 2, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten()), "none"),
+    "transposed": (
+        lambda: nn.Sequential(reshaped(1, 12), nn.ConvTranspose1d(1, 2, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten()),
+        "none",
+    ),
 }  # fmt: skip
 
 
