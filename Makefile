@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book serve test test-variants test-labels lint notebooks draft pdf bench clean
+.PHONY: help book serve test test-variants test-labels lint notebooks draft pdf bench bench-kernels clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -61,6 +61,9 @@ pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
 
 bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json
+
+bench-kernels: .venv/stamp ## the tangent kernel beside other packages, as far as they are installed: benchmarks/kernels.json
+	$(BIN)/python benchmarks/kernels.py --output benchmarks/kernels.json
 
 clean: ## remove what was built, not the environment
 	rm -rf _build

@@ -49,7 +49,7 @@ def on_gradient_field(
     return described(
         figure,
         "Trajectories of error and sigma on the gradient field of the loss, whose steepness grows from "
-        f"{rounded(colours.vmin)} to {rounded(colours.vmax)}. {'. '.join(ways)}.",
+        f"{rounded(colours.vmin or 0)} to {rounded(steepest)}. {'. '.join(ways)}.",
     )
 
 

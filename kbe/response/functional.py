@@ -8,7 +8,7 @@ whose output at a point depends on other points, or on what was called before, i
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -21,7 +21,7 @@ from kbe.training.calling import at_once, settled, told
 from kbe.training.examination import examined, output_of, some_points
 from kbe.training.weights import Stateless, flattened, held
 
-JACOBIAN_NUMBERS = 2**18  # in a Jacobian held at once when no block is asked for: 2 MiB in float64 stay in the cache
+PIECE = 2**18  # numbers of a Jacobian that are made at once: 2 MiB in float64 stay in the cache
 
 SMALL = 10_000  # weights; below it a second thread gains nothing, and on a busy machine waiting for it costs tenfold
 
@@ -65,7 +65,10 @@ class PureNetwork:
             self._given, own = copy.deepcopy(module).to(dtype), copy.deepcopy(module).to(dtype)
         self.module = own if masked else own.eval()
         self._kinds, self._call = [(t.shape, t.dtype, t.requires_grad) for t in held(own)], Stateless(own)
-        self._at_points = at_once(lambda weights, point: self.outputs(weights, point[None])[0], (0, 0))
+        self.sizes = [shape.numel() for shape, _, _ in self._kinds]
+        self.trainable = [k for k, (_, _, trained) in enumerate(self._kinds) if trained]
+        at_points = at_once(self._at_point, (None, 0, 0, None), directly=True)
+        self._at_points = at_once(at_points, (0, 0, 0, None), directly=True)
 
     def stack(self, name: str, value: ArrayLike) -> Tensor:
         """Flat weight vectors (members, parameters) as a tensor of this network's precision, on its device.
@@ -117,35 +120,54 @@ class PureNetwork:
             output = output_of("module", self.module, trial)
         return output.shape[1] if output.ndim == 2 else 1
 
-    def block(self, heads: int) -> int:
-        """The number of inputs whose Jacobians fit into 2 MiB in float64, at least 1."""
-        return max(1, JACOBIAN_NUMBERS // (heads * len(self.weights)))
+    def block(self, heads: int, memory: float) -> int:
+        """The number of inputs whose Jacobians fit into this memory and the cache, at least 1."""
+        numbers = min(PIECE, memory / self.weights.itemsize)
+        return max(1, int(numbers / (heads * int(self.trained.sum()))))
 
     def settled(self) -> AbstractContextManager[None]:
         """Torch as the module needs it, with one thread for a small one; its own settings come back at the end."""
         threads = 1 if len(self.weights) < SMALL else None
         return settled(threads=threads, dtype=self.weights.dtype, device=self.weights.device, cudnn=False)
 
-    def outputs(self, weights: Tensor, x: Tensor) -> Tensor:
-        """The outputs (n, heads) at other weights (parameters,) and inputs (n, ...)."""
-        pieces = weights.split([shape.numel() for shape, _, _ in self._kinds])
-        tensors = [
+    def tensors(self, weights: Tensor) -> list[Tensor]:
+        """The tensors that the module holds, cut from a flat vector (parameters,)."""
+        return [
             (piece if trained else piece.detach()).view(shape).to(kind)
-            for piece, (shape, kind, trained) in zip(pieces, self._kinds, strict=True)
+            for piece, (shape, kind, trained) in zip(weights.split(self.sizes), self._kinds, strict=True)
         ]
+
+    def called(self, tensors: Sequence[Tensor], x: Tensor) -> Tensor:
+        """The outputs (n, heads) at inputs (n, ...) of a module that holds these tensors."""
         return self._call(tensors, x).reshape(len(x), -1)
 
-    def jacobian(self, weights: Tensor, x: Tensor) -> Tensor:
-        """The derivatives of the outputs in the trained weights, (members, n, heads, parameters); zero in the others.
+    def outputs(self, weights: Tensor, x: Tensor) -> Tensor:
+        """The outputs (n, heads) at other weights (parameters,) and inputs (n, ...)."""
+        return self.called(self.tensors(weights), x)
 
-        The weights are (members, parameters), the inputs (members, n, ...).
+    def jacobian(self, weights: Tensor, x: Tensor, chosen: Sequence[int] | None = None) -> Tensor:
+        """The derivatives of the outputs in the weights, (members, n, heads, parameters); zero where none is trained.
+
+        The weights are (members, parameters), the inputs (members, n, ...). Of `chosen` ones of `tensors`, the
+        derivatives in the numbers of these alone.
         """
+        pieces, own_ones = weights.split(self.sizes, 1), self.trainable if chosen is None else chosen
         # Each input gets a copy of the weights to itself. `jacrev` would do the same, and load torch's compiler.
-        own = weights[:, None].repeat(1, x.shape[1], 1).flatten(0, 1).requires_grad_()
+        own = torch.cat([pieces[k] for k in own_ones], 1)[:, None].repeat(1, x.shape[1], 1).requires_grad_()
         with torch.enable_grad(), told("module cannot be differentiated"):  # whatever the caller has set
-            outputs = self._at_points(own, x.flatten(0, 1))
-            slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(1)]
-        return torch.stack(slopes, 1).unflatten(0, x.shape[:2])
+            outputs = self._at_points(weights, own, x, own_ones)
+            slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(2)]
+        if chosen is not None or self.trained.all():
+            return torch.stack(slopes, 2)
+        result = own.new_zeros(*outputs.shape, len(self.trained))
+        result[..., self.trained] = torch.stack(slopes, 2)
+        return result
+
+    def _at_point(self, weights: Tensor, own: Tensor, point: Tensor, chosen: Sequence[int]) -> Tensor:
+        tensors = self.tensors(weights)
+        for k, piece in zip(chosen, own.split([self.sizes[k] for k in chosen]), strict=True):
+            tensors[k] = piece.view_as(tensors[k])
+        return self.called(tensors, point[None])[0]
 
 
 @checked

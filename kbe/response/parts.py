@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from kbe.checks import Count, checked
+from kbe.checks import Positive, checked
 from kbe.refusals import shown
 from kbe.response.functional import PureNetwork
 from kbe.response.tangent_kernel import Kernel, neural_tangent_kernel
@@ -95,7 +95,7 @@ def layer_responses(
     second: ArrayLike | None = None,
     groups: Annotated[Mapping[str, str] | None, _groups] = None,
     *,
-    block: Count | None = None,
+    memory: Positive = 1e9,
     dtype: torch.dtype = torch.float64,
 ) -> dict[str, np.ndarray]:
     r"""The part of each layer in the response, equation 3: that of a module of which nothing else is trained.
@@ -105,7 +105,7 @@ def layer_responses(
 
     Parameters
     ----------
-    module, first, second, block, dtype
+    module, first, second, memory, dtype
         As for `neural_tangent_kernel`.
     groups
         The group of each parameter by its name in `module.named_parameters()`; None takes the name's first part.
@@ -136,7 +136,7 @@ def layer_responses(
         raise ValueError(f"groups lacks {', '.join(missing)}: it must have every parameter of the module.")
     return {
         one: neural_tangent_kernel(_trained(module, {name for name in names if group[name] == one}), first, second,
-                                   block=block, dtype=dtype)
+                                   memory=memory, dtype=dtype)
         for one in dict.fromkeys(group[name] for name in names)
     }  # fmt: skip
 

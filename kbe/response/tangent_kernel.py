@@ -7,15 +7,15 @@ moves the output at x, computed by autograd or measured by taking the step. A ke
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import Tensor, nn
 
-from kbe.checks import Count, Positive, Shaped, checked
+from kbe.checks import Positive, Shaped, checked
+from kbe.response.contraction import contracted
 from kbe.response.functional import PureNetwork, slices
 from kbe.training.calling import at_once
 
@@ -28,9 +28,11 @@ def neural_tangent_kernel(
     first: ArrayLike,
     second: ArrayLike | None = None,
     *,
-    block: Count | None = None,
+    memory: Positive = 1e9,
     dtype: torch.dtype = torch.float64,
-) -> np.ndarray:
+    tensor: bool = False,
+    progress: bool = False,
+) -> Any:
     """The training response of a module at its present weights, equation 3.
 
     Parameters
@@ -42,18 +44,23 @@ def neural_tangent_kernel(
         The inputs x at which the output is watched.
     second : array, shape (m, ...), or None
         The inputs x' on which the module is trained; None means the first ones.
-    block
-        The number of inputs whose Jacobians are held at once; None holds 2 MiB of them.
+    memory
+        The bytes that Jacobians, or inputs and slopes of layers, may take at once. Where those of all inputs fit, each
+        is made once. What torch takes for a pass through the module, and the result, come on top.
     dtype
         The precision of weights, inputs and result, a floating-point one.
+    tensor
+        Return a tensor on the module's device.
+    progress
+        Show a progress bar on stderr.
 
     Returns
     -------
-    numpy.ndarray, shape (n, m, heads, heads)
+    numpy.ndarray or Tensor, shape (n, m, heads, heads)
         Theta, in squared units of the output per squared unit of the weights.
     """
-    weights = PureNetwork(module, dtype).weights
-    return ensemble_kernel(module, weights[None], first, second, block=block, dtype=dtype)[0]
+    network = PureNetwork(module, dtype)
+    return _ensemble_kernel(network, network.weights[None], first, second, False, memory, tensor, progress)[0]
 
 
 @checked
@@ -64,9 +71,11 @@ def ensemble_kernel(
     second: ArrayLike | None = None,
     *,
     own_inputs: bool = False,
-    block: Count | None = None,
+    memory: Positive = 1e9,
     dtype: torch.dtype = torch.float64,
-) -> np.ndarray:
+    tensor: bool = False,
+    progress: bool = False,
+) -> Any:
     r"""The training response of many networks of one architecture, Eq. (3).
 
     .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
@@ -82,30 +91,35 @@ def ensemble_kernel(
         As for `neural_tangent_kernel`; with `own_inputs` the shapes are (members, n, ...) and (members, m, ...).
     own_inputs
         Whether each member has inputs of its own.
-    block, dtype
-        As for `neural_tangent_kernel`; inputs are counted over members.
+    memory, dtype, tensor, progress
+        As for `neural_tangent_kernel`.
 
     Returns
     -------
-    numpy.ndarray, shape (members, n, m, heads, heads)
+    numpy.ndarray or Tensor, shape (members, n, m, heads, heads)
         Theta of each member.
     """
     network = PureNetwork(module, dtype)
     weights = network.stack("parameters", parameters)
+    return _ensemble_kernel(network, weights, first, second, own_inputs, memory, tensor, progress)
+
+
+def _ensemble_kernel(
+    network: PureNetwork,
+    weights: Tensor,
+    first: ArrayLike,
+    second: ArrayLike | None,
+    own_inputs: bool,
+    memory: float,
+    tensor: bool,
+    progress: bool,
+) -> Any:
+    if not tensor and weights.dtype == torch.bfloat16:
+        raise ValueError("dtype is torch.bfloat16, which NumPy has not: it must come with tensor=True.")
     left = network.inputs("first", first, len(weights), own_inputs)
     right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
-    (members, n), m, heads = left.shape[:2], right.shape[1], (network.heads(left), network.heads(right))
-    rows = block or network.block(heads[0])
-    result = weights.new_empty(members, n * heads[0], m * heads[1])
-    with network.settled():
-        for some, i in product(slices(members, max(1, rows // max(n, m))), slices(n, rows)):
-            watched = network.jacobian(weights[some], left[some, i])
-            for j in slices(m, rows):
-                same = second is None and i == j
-                step = watched if same else network.jacobian(weights[some], right[some, j])
-                place = result[some, i.start * heads[0] : i.stop * heads[0], j.start * heads[1] : j.stop * heads[1]]
-                torch.bmm(watched.flatten(1, 2), step.flatten(1, 2).mT, out=place)
-    return result.view(members, n, heads[0], m, heads[1]).transpose(2, 3).cpu().numpy()
+    theta = contracted(network, weights, left, right, memory, progress)
+    return theta if tensor else theta.cpu().numpy()
 
 
 @checked
@@ -134,7 +148,7 @@ def one_step_response(
     second: ArrayLike | None = None,
     learning_rate: Positive = 0.1,
     *,
-    block: Count | None = None,
+    memory: Positive = 1e9,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
     r"""The training response measured by taking the step, Eq. (1), (2).
@@ -147,7 +161,7 @@ def one_step_response(
 
     Parameters
     ----------
-    module, first, second, block, dtype
+    module, first, second, memory, dtype
         As for `neural_tangent_kernel`.
 
     Returns
@@ -158,11 +172,12 @@ def one_step_response(
     network = PureNetwork(module, dtype)
     left = network.inputs("first", first)
     right = left if second is None else network.inputs("second", second)
-    heads, trained_heads = network.heads(left), network.heads(right)
+    heads = network.heads(left)
+    trained_heads = heads if second is None else network.heads(right)
     outputs, responses = at_once(network.outputs, (0, None)), []
     with network.settled():
         before = network.outputs(network.weights, left[0])
-        for some in slices(right.shape[1], block or network.block(heads)):
+        for some in slices(right.shape[1], network.block(heads, memory)):
             slopes = network.jacobian(network.weights[None], right[:, some])[0].flatten(0, 1)
             after = outputs(network.weights - learning_rate * slopes, left[0])
             responses.append(((after - before) / -learning_rate).unflatten(0, (-1, trained_heads)))

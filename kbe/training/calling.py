@@ -87,7 +87,9 @@ def told(what: str) -> Iterator[None]:
         raise ValueError(f"{what}: {shown(error)}.") from error
 
 
-def at_once(function: Callable[..., Tensor], in_dims: Sequence[int | None]) -> Callable[..., Tensor]:
+def at_once(
+    function: Callable[..., Any], in_dims: Sequence[int | None], *, directly: bool = False
+) -> Callable[..., Any]:
     """A function of one member as a function of many: by `torch.func.vmap`, one by one where torch cannot do that.
 
     So it is with recurrent layers, and where a module branches on a value.
@@ -95,24 +97,31 @@ def at_once(function: Callable[..., Tensor], in_dims: Sequence[int | None]) -> C
     Parameters
     ----------
     function
-        Takes tensors or lists of tensors and gives a tensor; random draws differ between members.
+        Takes tensors or lists of tensors and gives a tensor or a tuple of them; random draws differ between members.
     in_dims
         For each argument 0 where its tensors have the members as their first dimension, None where all share it.
+    directly
+        Call a single member without `vmap`: that is faster, and may round otherwise.
     """
     together, vectorised = vmap(function, tuple(in_dims), randomness="different"), True
 
-    def call(*arguments: Any) -> Tensor:
+    def call(*arguments: Any) -> Any:
         nonlocal vectorised
-        if vectorised:
+        own = next(value for value, dim in zip(arguments, in_dims, strict=True) if dim is not None)
+        count = len(own if isinstance(own, Tensor) else own[0])
+        if vectorised and not (directly and count == 1):
             try:
                 return together(*arguments)
             except Exception:  # torch has many; what is wrong with the function itself is said below
                 vectorised = False
-        own = next(value for value, dim in zip(arguments, in_dims, strict=True) if dim is not None)
-        count = len(own if isinstance(own, Tensor) else own[0])
-        return torch.stack([function(*map(_member, arguments, in_dims, [k] * len(arguments))) for k in range(count)])
+        results = [function(*map(_member, arguments, in_dims, [k] * len(arguments))) for k in range(count)]
+        return _stacked(results) if isinstance(results[0], Tensor) else tuple(map(_stacked, zip(*results, strict=True)))
 
     return call
+
+
+def _stacked(results: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(results)) if len(results) > 1 else results[0][None]
 
 
 def _member(value: Any, dim: int | None, number: int) -> Any:

@@ -29,6 +29,12 @@ def some_points(x: Tensor) -> Tensor:
     return torch.cat([chosen, torch.zeros_like(chosen[:1])]) if (chosen == chosen[:1]).all() else chosen
 
 
+def elsewhere(weight: Tensor) -> Tensor:
+    """Numbers near a weight's own, none of them zero by design."""
+    ramp = torch.linspace(0.01, 0.02, weight.numel(), device=weight.device, dtype=weight.dtype).view(weight.shape)
+    return 1.01 * weight.detach().nan_to_num(0.0, 1.0, -1.0) + ramp
+
+
 def output_of(name: str, module: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """What a module gives at inputs (n, ...).
 
@@ -72,7 +78,7 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
         trial = copy.deepcopy(module)
     tensors = held(trial)
     own = [tensor.detach().clone() for tensor in tensors]
-    other = [_elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor.detach().clone() for tensor in tensors]
+    other = [elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor.detach().clone() for tensor in tensors]
     with settled(seed=0, dtype=x.dtype, device=x.device):
         _put(tensors, other)
         given, random = _tried(name, trial, x)
@@ -151,11 +157,6 @@ def alike(first: Tensor, second: Tensor) -> bool:
     size = torch.where(second.isfinite(), second, 0.0).abs().amax(-2, keepdim=True) if second.ndim > 1 else 1.0
     margin = max(_TOLERANCE, 10 * torch.finfo(second.dtype).eps)
     return torch.allclose(first / (size + _SMALLEST), second / (size + _SMALLEST), rtol=0, atol=margin, equal_nan=True)
-
-
-def _elsewhere(weight: Tensor) -> Tensor:
-    ramp = torch.linspace(0.01, 0.02, weight.numel(), device=weight.device, dtype=weight.dtype).view(weight.shape)
-    return 1.01 * weight.detach().nan_to_num(0.0, 1.0, -1.0) + ramp
 
 
 def _put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:

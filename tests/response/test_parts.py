@@ -122,7 +122,7 @@ def test_a_weight_that_goes_by_two_names_counts_once():
         (lambda: layer_responses(network(), INPUTS, groups={}), "groups lacks convolutions.0.weight"),
         (lambda: layer_responses(network(), [np.nan]), "first holds NaN"),
         (lambda: layer_responses(network().requires_grad_(False), INPUTS), "module has no parameter"),
-        (lambda: layer_responses(network(), INPUTS, block=0), "block is 0"),
+        (lambda: layer_responses(network(), INPUTS, memory=0), "memory is 0"),
     ],
 )
 def test_what_has_no_parts_is_refused(call, sentence):
