@@ -51,11 +51,3 @@ def test_a_cell_with_a_caption_shows_its_figure_alone(name):
     for cell in PAGES[name]:  # the caption would go to the first of several outputs
         if "figure" in cell.metadata.get("mystnb", {}):
             assert not re.search(r"chapter\.numbers|claims\.measure", cell.source), cell.source
-
-
-@pytest.mark.parametrize("name", REWRITTEN)
-def test_every_claim_is_measured_where_a_cell_shows_it(name):
-    code = "\n".join(cell.source for cell in PAGES[name] if cell.cell_type == "code")
-    declared = re.findall(r"claims\.add\(\s*\"([^\"]+)\"", code)
-    measured = re.findall(r"claims\.measure(?:_share|_value)?\(\s*\"([^\"]+)\"", code)
-    assert sorted(measured) == sorted(declared) or "claims.measure" in code.split("for ")[-1]
