@@ -26,7 +26,13 @@ def tiles(kernel: Tensor, left: Tensor, right: Tensor) -> Iterator[tuple[Tensor,
 
 @checked
 def add_columns(kernel: Tensor, left: Tensor, right: Tensor) -> None:
-    """Add the product of columns of Jacobians, (members, n, heads, columns) and (members, m, heads, columns)."""
+    r"""Add the product of some columns of two Jacobians to a kernel, the sum over these weights of Eq. (3).
+
+    .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
+
+    The Jacobians are (members, n, heads, columns) and (members, m, heads, columns), the kernel (members, n * heads,
+    m * heads).
+    """
     for tile, i, j in tiles(kernel, left, right):
         one, other = left[:, i].flatten(1, 2), right[:, j].flatten(1, 2)
         if kernel.shape[1] < TILED:

@@ -76,7 +76,7 @@ def ensemble_kernel(
     tensor: bool = False,
     progress: bool = False,
 ) -> Any:
-    r"""The training response of many networks of one architecture, Eq. (3).
+    r"""The training response of many networks of one architecture, equation 3.
 
     .. math:: \Theta_{ac}(x, x') = \sum_p \frac{\partial f_a(x)}{\partial w_p} \frac{\partial f_c(x')}{\partial w_p}
 
