@@ -97,13 +97,14 @@ class _Measured:
             parts = {"": one.estimate, ".low": one.low, ".high": one.high, ".members": one.members}
             self._numbers |= {name + part: value for part, value in parts.items()}
 
-    def number(self, name: str, form: str = ".3g") -> str:
+    def number(self, name: str, form: str = "") -> str:
         """A number in a form of Python's or, with a % at its end, in per cent."""
         value = chapter.finite_or_words(self._numbers[name])
         if isinstance(value, str):
             return value
+        form = form or ("d" if isinstance(value, int) else ".3g")
         if form.endswith("%"):
-            return f"{100 * value:{form[:-1] or '.0f'}} %"
+            return f"{100 * value:{form[:-1] or '.0f'}}\N{NO-BREAK SPACE}%"
         digits, _, exponent = f"{value:{form}}".partition("e")
         power = f" · 10{str(int(exponent)).translate(_RAISED)}" if exponent else ""
         return digits.replace("-", "−") + power

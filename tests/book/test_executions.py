@@ -177,8 +177,8 @@ def test_a_tag_by_which_a_cell_is_not_run_is_read(before, book):
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("x = (", "'(' was never closed in line 1 of code cell 1"),
-        ("\n%matplotlib inline", "invalid syntax in line 1 of code cell 1"),
+        ("x = (", "'(' was never closed in line 1 of code cell 2"),
+        ("%matplotlib inline", "invalid syntax in line 1 of code cell 2"),
         ("from . import scales", "imports must be absolute"),
         ("from kbe import *", "what is imported must be named"),
         ("from kbe import nothing\nimport kbe.nothing", "kbe.nothing is imported, but"),
@@ -189,7 +189,7 @@ def test_a_tag_by_which_a_cell_is_not_run_is_read(before, book):
 )
 def test_code_of_which_the_imports_cannot_be_read_is_refused(book, code, sentence):
     page = book / "book" / "scale.md"
-    replace(page, "members: int", f"{code}\nmembers: int")  # the beginning of its first cell
+    replace(page, "from functools", f"{code}\nfrom functools")  # the beginning of its second cell
     with pytest.raises(ValueError, match=re.escape(sentence)) as raised:
         executions.plan(book)
     assert "scale.md: its code cannot be read" in str(raised.value) and "\n" not in str(raised.value)

@@ -72,7 +72,23 @@ ARRANGES = {
     "no_grad", "ones", "ones_like", "ravel", "reshape", "stack", "swapaxes", "tensor", "tile", "transpose", "zeros",
     "zeros_like",
 }  # fmt: skip
-METHODS = {"abs", "cumsum", "dot", "einsum", "exp", "log", "max", "mean", "min", "prod", "sqrt", "square", "sum", "var"}
+METHODS = {
+    "abs",
+    "baddbmm_",
+    "cumsum",
+    "dot",
+    "einsum",
+    "exp",
+    "log",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "sqrt",
+    "square",
+    "sum",
+    "var",
+}
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 
 
