@@ -318,3 +318,24 @@ def test_bad_inputs_are_refused(inputs):
 def test_what_does_not_fit_is_refused_in_a_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_tensor_is_given_where_one_is_wanted_in_the_precision_asked_for(dtype):
+    exact = neural_tangent_kernel(small_network(0), all_inputs(4))
+    found = neural_tangent_kernel(small_network(0), all_inputs(4), dtype=dtype, tensor=True)
+    assert isinstance(found, torch.Tensor) and found.dtype == dtype and not found.requires_grad
+    error = np.abs(found.double().numpy() - exact).max() / np.abs(exact).max()
+    assert error < {torch.float64: 1e-14, torch.float32: 1e-5, torch.bfloat16: 0.1}[dtype]
+
+
+def test_numpy_has_no_bfloat16():
+    with pytest.raises(ValueError, match=r"dtype is torch.bfloat16.* tensor=True"):
+        neural_tangent_kernel(small_network(0), all_inputs(4), dtype=torch.bfloat16)
+
+
+def test_long_work_shows_how_far_it_is_when_asked(capsys):
+    neural_tangent_kernel(small_network(0), all_inputs(4), progress=True)
+    assert "16/16" in capsys.readouterr().err
+    neural_tangent_kernel(small_network(0), all_inputs(4))
+    assert capsys.readouterr().err == ""
