@@ -19,7 +19,7 @@ layer, one position  (n h)^2 d / 2 for each        n d (1 + h) for each
 layer, positions     (n h)^2 P / 2, and n h p P    n p d (1 + h) for each, or n h P if less
 ==================== ============================= =======================================
 
-Jacobians are made for about half as many inputs a second as slopes, by a copy of the weights for each input. Where less
+A Jacobian takes a copy of the weights for each input besides. Where less
 memory is given than all of this needs, the second inputs are passed once for each block of the first ones that fits.
 """
 
