@@ -128,7 +128,7 @@ class _Verdict:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         one = self._judged
         mark = badge(one.verdict, f'id="claim-{one.claim.name}"', "span")
-        line = f"{mark} {one.claim.statement} {report.result(one)}; it holds if {one.claim.criterion}."
+        line = f"**{mark}** {one.claim.statement} {report.result(one)}; it holds if {one.claim.criterion}."
         return {"text/markdown": line, "text/plain": repr(self)}
 
 

@@ -46,7 +46,7 @@ def test_measuring_shows_the_verdict_where_links_lead_and_the_end_lists_all(clai
     claims.measure_share("agrees", np.ones(60, bool))
     (first, _), (second, _) = shown
     assert repr(first) == "holds: It grows. 0.9 (0.882 to 0.918), 101 members; above 0.5"
-    marked = '<span class="kbe-verdict kbe-holds" id="claim-grows">holds</span> It grows. 0.9'
+    marked = '**<span class="kbe-verdict kbe-holds" id="claim-grows">holds</span>** It grows. 0.9'
     assert display_of(first)["text/markdown"].startswith(marked)
     assert "60 members" in repr(second)
     claims.verdicts()
