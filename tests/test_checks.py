@@ -56,7 +56,7 @@ def test_arguments_arrive_as_their_types_make_them():
         ({"times": [[0.0]]}, r"times has shape \(1, 1\): it must be \(times,\)\."),
         ({"times": [1, -2]}, "times holds -2: every element must be at least 0"),
         ({"rate": 0}, "rate is 0: it must be a finite number greater than 0.0?"),
-        ({"steps": 0}, "steps is 0: it must be an integer of at least 1"),
+        ({"steps": 0}, "steps is 0: it must be an integer from 1 to 1000000"),
         ({"steps": True}, "steps is True: it must be an integer"),
         ({"divide": "half"}, "divide is 'half': it must be one of 'weights', 'count'"),
         ({"printed": "no"}, "printed is 'no': it must be True or False"),
@@ -102,9 +102,14 @@ def test_arguments_that_do_not_fit_are_an_error_as_ever():
         (checks.Real(below=1), -5, 1.0, "less than 1"),
         (checks.Real(0, 1), 1, 1.1, "from 0 to 1"),
         (checks.Whole(high=3), -7, 4, "of at most 3"),
-        (checks.Holds("x y", "data"), xr.Dataset({"x": 0, "y": 1}), xr.Dataset({"x": 0}), "lacks y: it must be data"),
-        (checks.Holds("member", "one"), xr.DataArray([1], dims="member"), xr.DataArray([1], dims="a"), "lacks member"),
-        (checks.Holds("member", "one"), xr.DataArray([1], dims="member"), 3, "lacks member"),
+        (checks.Holds("x, y", "data"), xr.Dataset({"x": 0, "y": 1}), xr.Dataset({"x": 0}), "lacks y: it must be data"),
+        (
+            checks.Holds("(member)", "one"),
+            xr.DataArray([1], dims="member"),
+            xr.DataArray([1], dims="a"),
+            "lacks member",
+        ),
+        (checks.Holds("(member)", "one"), xr.DataArray([1], dims="member"), 3, "lacks member"),
     ],
 )
 def test_what_a_type_lets_through_and_refuses(check, good, bad, word):

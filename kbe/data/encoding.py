@@ -24,6 +24,7 @@ class _Binary(Shaped):
     """Bit strings: an array of zeros and ones."""
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+        """Return the value as a float64 array."""
         result = super().__call__(name, value, sizes)
         if not np.isin(result, (0, 1)).all():
             raise ValueError(f"{name} holds a value other than 0 and 1: bit strings hold zeros and ones.")

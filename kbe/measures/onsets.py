@@ -17,8 +17,8 @@ import xarray as xr
 from kbe.checks import Holds, Onsets, PerMember, Shaped, Share, Vector, checked
 from kbe.statistics import median_onset
 
-OverEpochs = Annotated[xr.DataArray, Holds("member epoch", "a quantity of each member over the epochs")]
-WithOnsets = Annotated[xr.Dataset, Holds("onset epoch", "what ensemble.train returns")]
+OverEpochs = Annotated[xr.DataArray, Holds("(... member epoch)", "a quantity of each member over the epochs")]
+WithOnsets = Annotated[xr.Dataset, Holds("onset(member) epoch(epoch)", "what ensemble.train returns")]
 
 
 @checked

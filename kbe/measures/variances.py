@@ -18,7 +18,7 @@ def variances(run: TwoHeads) -> xr.Dataset:
     -------
     xarray.Dataset
         `squared_error` (V), `predicted` (V*) and `gap`, each (member, epoch), NaN where an output
-        is not finite, and `onset` (member) if the run has it.
+        is not finite, and `onset` (member) if the run has it, infinite where there was none.
     """
     squared_error = ((run.y - run.mu) ** 2).mean("point", skipna=False)
     predicted = (run.sigma**2).mean("point", skipna=False)

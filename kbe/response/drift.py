@@ -140,7 +140,13 @@ def profile_in_training(
 @checked
 def pair_responses(
     module: nn.Module,
-    run: Annotated[xr.Dataset, Holds("parameters x", "what ensemble.train returns with keep_parameters=True")],
+    run: Annotated[
+        xr.Dataset,
+        Holds(
+            "parameters(member epoch parameter) x(member point bit)",
+            "what ensemble.train returns with keep_parameters=True",
+        ),
+    ],
     unseen: Annotated[np.ndarray, Shaped("members n bits")],
 ) -> xr.Dataset:
     """Size and profile of the first output's response through training, for each kind of pairs.

@@ -17,12 +17,12 @@ from scipy import linalg
 from kbe.checks import (
     Array,
     Gram,
-    Natural,
     NonNegative,
     Points,
     PointVector,
     Positive,
     Shaped,
+    Steps,
     SymmetricGram,
     Times,
     checked,
@@ -34,7 +34,7 @@ Normalise = Literal["weights", "count"]
 
 def _columns(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
     """One number a point, or a column of them for each of several sets."""
-    values = Shaped()(name, value, sizes)
+    values = Shaped()(name, value, {})
     return Shaped("points" if values.ndim == 1 else "... points columns")(name, values, sizes)
 
 
@@ -167,7 +167,7 @@ def linear_response(
 
 @checked
 def linear_map(
-    gram: SymmetricGram, targets: PointVector, start: PointVector, steps: Natural, learning_rate: Positive
+    gram: SymmetricGram, targets: PointVector, start: PointVector, steps: Steps, learning_rate: Positive
 ) -> xr.Dataset:
     r"""An average network in steps of gradient descent, the map whose small-step limit is equation 13.
 

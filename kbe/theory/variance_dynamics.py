@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from kbe.checks import Deviations, Natural, Points, PointVector, Positive, Real, Shaped, SymmetricGram, checked
+from kbe.checks import Deviations, Points, PointVector, Positive, Real, Shaped, Steps, SymmetricGram, checked
 from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 from kbe.theory.variance_network import variance_loss, variance_rates
 
@@ -106,7 +106,7 @@ def variance_map(
     targets: Points,
     mean: Points,
     deviation: Deviations,
-    steps: Natural,
+    steps: Steps,
     learning_rate: Positive,
     *,
     deviation_gram: SymmetricGrams | None = None,
@@ -135,7 +135,7 @@ def variance_map(
     xarray.Dataset
         `mu`, `sigma` ([member,] step, point), `loss` ([member,] step) with the start as step 0,
         and `y`; the learning rate among the attributes. With a linear head sigma may turn
-        negative; its loss is then NaN.
+        negative; its loss is then NaN. What overflows is infinite or NaN.
 
     Raises
     ------

@@ -119,7 +119,8 @@ def variance_rates(
     to_mean = ratio * (on_mean.slope(mean) / deviation)
     to_deviation = (ratio**2 - 1) * (on_deviation.slope(deviation) / deviation)
     other = gram if deviation_gram is None else deviation_gram
-    return np.stack([mean_factor * _respond(gram, to_mean), _respond(other, to_deviation)])
+    rates = mean_factor * _respond(gram, to_mean), _respond(other, to_deviation)
+    return np.stack(np.broadcast_arrays(*rates))
 
 
 @checked

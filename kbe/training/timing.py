@@ -70,14 +70,7 @@ def interleaved(
     -------
     xarray.DataArray, shape (action, repeat)
         Seconds.
-
-    Raises
-    ------
-    ValueError
-        If there is no action.
     """
-    if not actions:
-        raise ValueError("actions is empty: there must be something to time.")
     seconds = np.empty((len(actions), repeats))
     for action in actions.values():
         action()
