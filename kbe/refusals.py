@@ -70,6 +70,8 @@ def array(
     if result.dtype.kind not in "biuf":
         raise ValueError(f"{name} is {shown(value)}: it must be an array of real numbers.")
     result = result.astype(np.float64, copy=False)
+    if min(result.strides, default=0) < 0:  # torch takes no array that runs backwards in memory
+        result = result.copy()
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if allowed is not None and result.ndim not in allowed:
         wanted = " or ".join(map(str, allowed))

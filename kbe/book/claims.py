@@ -53,6 +53,11 @@ def _number(name: str, value: Any, sizes: dict[str, Any]) -> float:
     return float(Shaped("", finite=False)(name, value, sizes))
 
 
+def _samples(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+    return refusals.array(name, value, finite=False, empty=True)
+
+
+_Samples = Annotated[np.ndarray, _samples]
 _Measured = Annotated[float, _number]
 _Words = Annotated[str, _words]
 _Bound = Annotated[float, _bound]
@@ -124,7 +129,7 @@ class Claim:
     @checked
     def judge(
         self,
-        samples: ArrayLike,
+        samples: _Samples,
         statistic: Callable[[np.ndarray], Any] = np.median,
         *,
         seed: Seed = 0,
@@ -155,7 +160,7 @@ class Claim:
         ValueError
             If they show that a control equals what it controls.
         """
-        rows = np.atleast_1d(refusals.array("samples", samples, finite=False, empty=True))
+        rows = np.atleast_1d(samples)
         kept = rows[np.isfinite(rows).all(tuple(range(1, rows.ndim)))]
         left_out += len(rows) - len(kept)
         if len(kept) < 2:  # nothing to draw from: one member has no interval

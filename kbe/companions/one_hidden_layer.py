@@ -22,7 +22,7 @@ from kbe.checks import Array, Inputs, Positive, Shaped, checked
 from kbe.networks import ACTIVATIONS, HEADS, Activation, Head
 from kbe.response import evaluation, tangent_kernel
 
-Weights = Annotated[np.ndarray, Shaped("... parameters", finite=False)]
+Weights = Annotated[np.ndarray, Shaped("... parameters", finite=False, broadcast=True)]
 Members = Annotated[np.ndarray, Shaped("members parameters", finite=False)]
 
 
@@ -68,8 +68,8 @@ def outputs(
 @checked
 def response_factors(
     parameters: Weights,
-    first: Annotated[np.ndarray, Shaped("... first bits")],
-    second: Annotated[np.ndarray, Shaped("... second bits")] | None = None,
+    first: Annotated[np.ndarray, Shaped("... first bits", broadcast=True)],
+    second: Annotated[np.ndarray, Shaped("... second bits", broadcast=True)] | None = None,
     *,
     activation: Activation = "elu",
     mean: Head = "sigmoid",

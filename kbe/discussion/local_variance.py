@@ -87,8 +87,8 @@ def measured_parts(
 
 @checked
 def scores(
-    estimate: Annotated[np.ndarray, Shaped("... points", finite=False)],
-    variance: Annotated[np.ndarray, Shaped("... points", above=0, finite=False)],
+    estimate: Annotated[np.ndarray, Shaped("... points", finite=False, broadcast=True)],
+    variance: Annotated[np.ndarray, Shaped("... points", above=0, finite=False, broadcast=True)],
 ) -> xr.Dataset:
     r"""How good an estimate of a variance is over the points of each data set.
 

@@ -117,9 +117,10 @@ def fit_profile(
     -------
     xarray.Dataset
         Over the leading dimensions: `amplitude` A; `rate` beta, per unit of distance; `rate_error`, its
-        standard error, which takes the misfits for independent noise; `r_squared`, the share of the
-        profile's variation over distance that the fit explains; `positive` and `decreasing`, whether
-        the profile itself is so at every distance. A profile that cannot be fitted gives NaN and False.
+        standard error, which takes the misfits for independent noise, infinite where the profile does not tell;
+        `r_squared`, the share of the profile's variation over distance that the fit explains; `positive` and
+        `decreasing`, whether the profile itself is so at every distance. A profile that cannot be fitted gives NaN
+        and False.
 
     Raises
     ------

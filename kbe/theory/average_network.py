@@ -40,7 +40,7 @@ def _columns(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
 
 @checked
 def kernel_average(
-    weights: Annotated[np.ndarray, Shaped("... places points")],
+    weights: Annotated[np.ndarray, Shaped("... places points", broadcast=True)],
     targets: Annotated[np.ndarray, _columns],
     divisor: Array | None = None,
 ) -> np.ndarray:
@@ -73,7 +73,7 @@ def kernel_average(
 
 @checked
 def local_average(
-    distance: Annotated[np.ndarray, Shaped("... places points", low=0)],
+    distance: Annotated[np.ndarray, Shaped("... places points", low=0, broadcast=True)],
     targets: Points,
     scale: NonNegative,
     normalise: Normalise = "weights",
@@ -184,7 +184,7 @@ def linear_map(
     Returns
     -------
     xarray.Dataset
-        `mu` (step, point) with the start as step 0, and `y` (point).
+        `mu` (step, point) with the start as step 0, and `y` (point). What overflows is infinite or NaN.
     """
     step = np.arange(steps + 1)
     with np.errstate(over="ignore"):

@@ -9,9 +9,7 @@ import numpy as np
 from kbe.checks import Array, Finite, PointVector, Positive, Shaped, SymmetricGram, checked
 from kbe.theory.heads import LINEAR, HeadNames
 from kbe.theory.variance_dynamics import SymmetricGrams
-from kbe.theory.variance_network import curvature
-
-States = Annotated[np.ndarray, Shaped("... points", finite=False)]
+from kbe.theory.variance_network import States, curvature
 
 
 @checked

@@ -18,7 +18,7 @@ from kbe.checks import Deviations, Points, PointVector, Positive, Real, Shaped, 
 from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 from kbe.theory.variance_network import variance_loss, variance_rates
 
-SymmetricGrams = Annotated[np.ndarray, Shaped("... points points", symmetric=True)]
+SymmetricGrams = Annotated[np.ndarray, Shaped("... points points", symmetric=True, broadcast=True)]
 
 _rates = inspect.unwrap(variance_rates)  # training may turn non-finite, and then stays so
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 
-from kbe import losses, refusals
-from kbe.checks import Count, Positive, checked
+from kbe import losses
+from kbe.checks import Count, Positive, Whole, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
 from kbe.training.compiled.fast import FastTrainer
@@ -104,7 +104,7 @@ def epoch_times(trainers: Mapping[str, Trainer], repeats: Count = 5, seconds: Po
 @checked
 def over(
     setting: Literal["members", "points", "bits", "layers", "channels", "kernel_size"],
-    values: Sequence[int],
+    values: Sequence[Annotated[int, Whole(1)]],
     *,
     members: Count = 96,
     points: Count = 20,
@@ -137,7 +137,7 @@ def over(
     trainers: dict[str, FastTrainer] = {}
     counts = []
     for value in values:
-        sizes = {"members": members, "points": points, "bits": 8} | {setting: refusals.integer(setting, value, 1)}
+        sizes = {"members": members, "points": points, "bits": 8} | {setting: value}
         counts.append(sizes["members"])
         architecture: dict[str, Any] = {} if setting in ("members", "points") else {setting: value}
         data = encoding.random_encoding(min(sizes["points"], 2 ** sizes["bits"]), sizes["bits"], sizes["members"])

@@ -83,7 +83,7 @@ def test_a_larger_network_takes_longer():
     (lambda: timing.prepare(SMALL, random_encoding(2, 4), threads=0), "threads"),
     (lambda: timing.epoch_times({"a": timing.prepare(SMALL, random_encoding(2, 4))}, 1, 0.0), "seconds"),
     (lambda: timing.over("depth", [1]), "setting"),
-    (lambda: timing.over("bits", [0]), "bits"),
+    (lambda: timing.over("bits", [0]), r"values\[0\]"),
     (lambda: timing.prepare(VarianceNetwork(), random_encoding(2)), "network"),
     (lambda: timing.prepare(SMALL, None), "data"),
 ])  # fmt: skip
