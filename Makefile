@@ -53,6 +53,11 @@ FOLDERS ?=
 fuzz: .venv/stamp ## malformed calls of every function, other ones each time; CALLS=100 of each, FOLDERS="theory|figures"
 	PYTHONPATH=tests $(BIN)/python -m fuzzing $(CALLS) "$(FOLDERS)" $(SEED)
 
+RUNS ?= 250
+CHAPTERS ?=
+edges: .venv/stamp ## chapters with parameters at the edges of their bounds, 20 minutes; RUNS=250, CHAPTERS="model|scale"
+	PYTHONPATH=tests $(BIN)/python -m fuzzing.edges "$(CHAPTERS)" $(RUNS) $(SEED)
+
 notebooks: .venv/stamp ## store what the pages print; PAGES="model scale" for some, ACCEPT="scale:grows" where it is meant
 	$(KBE) notebooks $(PAGES) $(if $(ACCEPT),--accept $(ACCEPT))
 
