@@ -22,7 +22,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kbe.book import contents, executions, parameters
 
@@ -135,7 +134,6 @@ def _hangs(*_: Any) -> None:
 
 def main(only: str = "", count: str = "200", seed: str = "0") -> int:
     """Make the runs, and say of each what came of it; how many went wrong."""
-    FigureCanvasAgg.print_png = lambda *_: None  # drawn, but not painted: half of the time
     outcomes = []
     for name, values in runs(int(count), only, int(seed)):
         start = time.perf_counter()
