@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book serve test test-variants test-labels lint notebooks draft pdf bench bench-kernels clean
+.PHONY: help book serve test test-variants test-labels fuzz edges lint notebooks draft pdf bench bench-kernels clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -47,6 +47,16 @@ test-variants: .venv/stamp ## the stored outputs with two threads, and with olde
 
 test-labels: .venv/stamp ## in every chapter, with small parameters: arrays meet with exact labels; `make test` tries a third
 	EVERY_CHAPTER=1 $(PYTEST) tests/test_labels.py
+
+CALLS ?= 100
+FOLDERS ?=
+fuzz: .venv/stamp ## malformed calls of every function, other ones each time; CALLS=100 of each, FOLDERS="theory|figures"
+	PYTHONPATH=tests $(BIN)/python -m fuzzing $(CALLS) "$(FOLDERS)" $(SEED)
+
+RUNS ?= 250
+CHAPTERS ?=
+edges: .venv/stamp ## chapters with parameters at the edges of their bounds, 20 minutes; RUNS=250, CHAPTERS="model|scale"
+	PYTHONPATH=tests $(BIN)/python -m fuzzing.edges "$(CHAPTERS)" $(RUNS) $(SEED)
 
 notebooks: .venv/stamp ## store what the pages print; PAGES="model scale" for some, ACCEPT="scale:grows" where it is meant
 	$(KBE) notebooks $(PAGES) $(if $(ACCEPT),--accept $(ACCEPT))

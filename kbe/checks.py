@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import Annotated, Any, TypeVar, cast
 
 import numpy as np
 import xarray as xr
 
-from kbe import refusals
+from kbe import hints, labels, refusals
 from kbe.refusals import shown
 
 Function = TypeVar("Function", bound=Callable)
@@ -55,13 +54,27 @@ class Real:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of some names."""
+
+    names: Collection[str]
+
+    def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> str:
+        """Return the value as it is."""
+        return refusals.choice(name, value, self.names)
+
+
+@dataclass(frozen=True)
 class Shaped:
     """An array of real numbers whose dimensions have names; equal names in one call mean equal sizes.
+
+    A DataArray whose dimensions have these names in the singular is brought into their order, and where two of them
+    have labels along one name, these must be the same.
 
     Parameters
     ----------
     dims : str
-        The names, separated by spaces; a leading `...` stands for any dimensions before them.
+        The names, separated by spaces; `...` stands for any dimensions before them, or after them.
     low, above : float or None
         Every element must be at least `low`, or greater than `above`.
     finite : bool
@@ -70,6 +83,8 @@ class Shaped:
         Entry (i, j) must equal entry (j, i), to rounding.
     increasing : bool
         Every element must be greater than the one before.
+    broadcast : bool
+        The dimensions that dots stand for must broadcast against those of the call's other such arguments.
     """
 
     dims: str = "..."
@@ -78,11 +93,13 @@ class Shaped:
     finite: bool = True
     symmetric: bool = False
     increasing: bool = False
+    broadcast: bool = False
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
         """Return the value as a float64 array; `sizes` collects what the names stand for in this call."""
+        value = self._by_name(name, value, sizes)
         result = refusals.array(name, value, finite=self.finite)
-        self._check_shape(name, result.shape, sizes)
+        refusals.shape(name, result.shape, self.dims, sizes, broadcast=self.broadcast)
         if self.low is not None and not (result[~np.isnan(result)] >= self.low).all():
             raise ValueError(f"{name} holds {np.nanmin(result):g}: every element must be at least {self.low:g}.")
         if self.above is not None and not (result[~np.isnan(result)] > self.above).all():
@@ -95,47 +112,42 @@ class Shaped:
             raise ValueError(f"{name} is not symmetric: entry (i, j) must equal entry (j, i).")
         return result
 
-    def _check_shape(self, name: str, shape: tuple[int, ...], sizes: dict[str, Any]) -> None:
-        names = self.dims.removeprefix("...").split()
-        if len(shape) < len(names) or (len(shape) > len(names) and not self.dims.startswith("...")):
-            raise ValueError(f"{name} has shape {shape}: it must be {self._wanted(names)}.")
-        for dim, size in zip(names, shape[len(shape) - len(names) :], strict=True):
-            known, owner = sizes.setdefault(dim, (size, name))
-            if known != size:
-                among = f"with {dim} = {known}" + (f" as in {owner}" if owner != name else "")
-                raise ValueError(f"{name} has shape {shape}: it must be {self._wanted(names)} {among}.")
-
-    def _wanted(self, names: list[str]) -> str:
-        parts = ["..."] * self.dims.startswith("...") + names
-        return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+    def _by_name(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
+        dims = [dim.removesuffix("s") for dim in self.dims.split() if dim != "..."]
+        if not isinstance(value, xr.DataArray) or not dims or len(set(dims)) < len(dims) or set(dims) - set(value.dims):
+            return value
+        return labels.same_labels(name, value, sizes).transpose(..., *dims)
 
 
 @dataclass(frozen=True)
 class Holds:
-    """A Dataset that holds variables, or a DataArray with dimensions.
+    """A Dataset that holds variables, or a DataArray, with dimensions that have names and the same labels in a call.
 
     Parameters
     ----------
     names : str
-        The variables of a Dataset or the dimensions of a DataArray that are needed, separated by spaces.
+        As for `labels.labelled`: "mu(member epoch point) x(... bit) stage", or "(member epoch)" of a DataArray.
     source : str
         What makes one, for the message.
+    attributes : str
+        What else it needs, separated by spaces.
     """
 
     names: str
     source: str
+    attributes: str = ""
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset | xr.DataArray:
-        """Return the value as it is."""
-        present = value.dims if isinstance(value, xr.DataArray) else value if isinstance(value, xr.Dataset) else ()
-        missing = [wanted for wanted in self.names.split() if wanted not in present]
-        if missing:
-            raise ValueError(f"{name} lacks {', '.join(missing)}: it must be {self.source}.")
-        return refusals.same_labels(name, value, sizes) if isinstance(value, xr.DataArray) else value
+        """Return the value with its dimensions in the order of the names."""
+        found = labels.labelled(name, value, self.names, self.source)
+        if missing := [one for one in self.attributes.split() if one not in found.attrs]:
+            raise ValueError(f"{name} lacks the attributes {', '.join(missing)}: it must be {self.source}.")
+        return cast(xr.Dataset | xr.DataArray, labels.same_labels(name, found, sizes))
 
 
 Natural = Annotated[int, Whole(0)]
-Count = Annotated[int, Whole(1)]
+Count = Annotated[int, Whole(1, 10**6)]  # of what is held in memory at once
+Steps = Annotated[int, Whole(0, 10**6)]
 Seed = Natural
 Finite = Annotated[float, Real()]
 NonNegative = Annotated[float, Real(0)]
@@ -146,36 +158,39 @@ Confidence = Annotated[float, Real(above=0, below=1)]
 Array = Annotated[np.ndarray, Shaped()]
 Samples = Annotated[np.ndarray, Shaped(finite=False)]  # NaN where there is no value, infinite where an onset never came
 Vector = Annotated[np.ndarray, Shaped("elements")]
-Points = Annotated[np.ndarray, Shaped("... points")]
-Deviations = Annotated[np.ndarray, Shaped("... points", above=0)]
+Points = Annotated[np.ndarray, Shaped("... points", broadcast=True)]
+Deviations = Annotated[np.ndarray, Shaped("... points", above=0, broadcast=True)]
 Times = Annotated[np.ndarray, Shaped("times", low=0)]
 Distances = Annotated[np.ndarray, Shaped(low=0)]
-Gram = Annotated[np.ndarray, Shaped("... points points")]
+Gram = Annotated[np.ndarray, Shaped("... points points", broadcast=True)]
 SymmetricGram = Annotated[np.ndarray, Shaped("points points", symmetric=True)]
-Inputs = Annotated[np.ndarray, Shaped("... points bits")]
+Inputs = Annotated[np.ndarray, Shaped("... points bits", broadcast=True)]
+ModuleInputs = Annotated[np.ndarray, Shaped("n ...")]
 PointVector = Annotated[np.ndarray, Shaped("points")]
 
-Onsets = Annotated[xr.DataArray, Holds("member", "the onset of an ensemble")]
-Run = Annotated[xr.Dataset, Holds("mu y onset", "what ensemble.train returns")]
-TwoHeads = Annotated[xr.Dataset, Holds("mu sigma y", "what ensemble.train returns for two heads")]
-KeptWeights = Annotated[xr.Dataset, Holds("parameters", "what ensemble.train returns with keep_parameters=True")]
+Onsets = Annotated[xr.DataArray, Holds("(... member)", "the onset of an ensemble")]
+TwoHeads = Annotated[
+    xr.Dataset,
+    Holds("mu(... point) sigma(... point) y(... point)", "what ensemble.train returns for two heads"),
+]
+KeptWeights = Annotated[
+    xr.Dataset, Holds("parameters(member epoch parameter)", "what ensemble.train returns with keep_parameters=True")
+]
 PerMember = Annotated[np.ndarray, Shaped("members", finite=False)]
 
 
 def checked(function: Function) -> Function:
     """Hold a function's arguments to their annotated types, and hand them on as those types make them.
 
-    Besides the types of this module, `int`, `float`, `bool`, `Literal`, a class and a union with None mean what
-    they say, and so does `Callable`; other annotations are for the reader. Equal names of dimensions mean equal sizes
-    within one call.
+    Besides the types of this module Python's own mean what they say, as `kbe.hints` reads them. Equal names of
+    dimensions mean equal sizes within one call.
     """
     signature = inspect.signature(function)
 
     @functools.cache  # at the first call, when all that an annotation names is defined
     def rules() -> dict[str, Callable]:
-        hints = typing.get_type_hints(function, include_extras=True)
-        found = {name: _rule(hints[name]) for name in signature.parameters if name in hints}
-        return {name: rule for name, rule in found.items() if rule}
+        found = typing.get_type_hints(function, include_extras=True)
+        return {name: hints.rule(found[name]) for name in signature.parameters if name in found}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -197,43 +212,4 @@ def checked(function: Function) -> Function:
             given.arguments[name] = value
         return function(*given.args, **given.kwargs)
 
-    return typing.cast(Function, call)
-
-
-def _rule(hint: Any) -> Callable | None:
-    """What an annotation asks of a value: a function of name, value and sizes, or None where it asks nothing."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return next(check for check in hint.__metadata__ if callable(check))
-    if origin is Literal:
-        return lambda name, value, sizes: refusals.choice(name, value, arguments)
-    if origin in (Union, types.UnionType):
-        (rule, *others) = [_rule(one) for one in arguments if one is not type(None)]
-        if others or rule is None:
-            return None
-        return lambda name, value, sizes: None if value is None else rule(name, value, sizes)
-    if hint in PLAIN:
-        return PLAIN[hint]
-    if origin is Callable or hint is Callable:
-        return _function
-    is_class = isinstance(hint, type) and origin is None and hint not in (Any, object)
-    return functools.partial(_instance, hint) if is_class else None
-
-
-def _flag(name: str, value: Any, sizes: dict[str, Any]) -> bool:
-    return refusals.flag(name, value)
-
-
-def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:
-    if not callable(value):
-        raise ValueError(f"{name} is {shown(value)}: it must be a function.")
-    return value
-
-
-def _instance(kind: type, name: str, value: Any, sizes: dict[str, Any]) -> Any:
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} is {shown(value)}: it must be a {kind.__name__}.")
-    return value
-
-
-PLAIN: Mapping[Any, Callable] = {int: Whole(), float: Real(), bool: _flag}
+    return cast(Function, call)

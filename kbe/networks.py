@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from kbe import refusals
-from kbe.checks import Count, NonNegative, Real, checked
+from kbe.checks import Count, NonNegative, OneOf, Real, checked
 from kbe.refusals import shown
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -27,15 +26,8 @@ HEADS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _heads(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, ...]:
-    if not isinstance(value, (tuple, list)) or not value:
-        raise ValueError(f"{name} is {shown(value)}: it must be a tuple with the activation of each head.")
-    return tuple(refusals.choice("head activation", head, HEADS) for head in value)
-
-
-Activation = Annotated[str, lambda name, value, sizes: refusals.choice(name, value, ACTIVATIONS)]
-Head = Annotated[str, lambda name, value, sizes: refusals.choice(name, value, HEADS)]
-Heads = Annotated[tuple[str, ...], _heads]
+Activation = Annotated[str, OneOf(ACTIVATIONS)]
+Head = Annotated[str, OneOf(HEADS)]
 Padding = Literal["zeros", "circular", "valid"]
 Masked = Annotated[float, Real(0, 0.99)]  # with all masked there would be nothing to train
 
@@ -75,13 +67,13 @@ class BitNetwork(nn.Module):
     Raises
     ------
     ValueError
-        If nothing of the string is left.
+        If there is no head, or nothing of the string is left.
     """
 
     @checked
     def __init__(
         self,
-        heads: Heads,
+        heads: tuple[Head, ...],
         bits: Count = 8,
         layers: Count = 3,
         channels: Count = 3,
@@ -93,6 +85,8 @@ class BitNetwork(nn.Module):
         detach_deviation: bool = False,
     ) -> None:
         super().__init__()
+        if not heads:
+            raise ValueError("heads is (): it must be the activation of each head, one at least.")
         positions = bits - layers * (kernel_size - 1) if padding == "valid" else bits
         if positions < 1 or (padding == "circular" and kernel_size > bits):
             raise ValueError(

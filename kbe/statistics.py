@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from kbe.checks import Confidence, Count, Natural, Onsets, PerMember, Samples, Seed, checked
+from kbe import refusals
+from kbe.checks import Confidence, Count, Natural, Onsets, PerMember, Samples, Seed, Whole, checked
 
 
 @checked
@@ -53,7 +54,9 @@ def bootstrap(
 
 
 @checked
-def share_interval(successes: Natural, total: Count, confidence: Confidence = 0.95) -> tuple[float, float]:
+def share_interval(
+    successes: Natural, total: Annotated[int, Whole(1)], confidence: Confidence = 0.95
+) -> tuple[float, float]:
     r"""Wilson's interval of a share k / n: it needs no spread, so it works for none and for all.
 
     .. math:: \frac{k + z^2 / 2}{n + z^2} \pm \frac{z}{n + z^2} \sqrt{\frac{k\,(n - k)}{n} + \frac{z^2}{4}}
@@ -76,8 +79,10 @@ def share_interval(successes: Natural, total: Count, confidence: Confidence = 0.
 def median_onset(onset: Samples, axis: int | None = 0) -> np.ndarray:
     """The median onset over members, infinite where fewer than half have had it.
 
-    It is the lower of the two in the middle: the average of a number and infinity would tell nothing.
+    It is the lower of the two in the middle: the average of a number and infinity would tell nothing. NaN gives NaN.
     """
+    if axis is not None:
+        refusals.axis("axis", axis, "onset", onset)
     return np.quantile(onset, 0.5, axis=axis, method="lower")
 
 
@@ -107,7 +112,7 @@ def rank_correlation(values: Samples, axis: int = -1) -> np.ndarray:
     It is 0 where they never change, and NaN for fewer than three of them. NaN counts as larger than every number,
     as in a run that has blown up. An array with labels keeps them in `values.reduce(rank_correlation, "epoch")`.
     """
-    rows = np.moveaxis(np.where(np.isnan(values), np.inf, values), axis, -1)
+    rows = np.moveaxis(np.where(np.isnan(values), np.inf, values), refusals.axis("axis", axis, "values", values), -1)
     if rows.shape[-1] < 3:
         return np.full(rows.shape[:-1], np.nan)
     return _correlation(_ranks(rows), _ranks(np.arange(rows.shape[-1])), flat=0)

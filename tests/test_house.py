@@ -18,6 +18,7 @@ SOURCES = sorted((ROOT / "kbe").rglob("*.py"))
 # From the ground up: a part imports its own modules and what stands below it.
 FLOORS = [
     {"refusals"},
+    {"hints", "labels"},
     {"checks"},
     {"statistics", "networks", "losses", "data"},
     {"training"},
@@ -26,8 +27,8 @@ FLOORS = [
     {"discussion", "companions", "figures"},
     {"book"},
 ]
-THEORY_IMPORTS = {"refusals", "checks", "statistics", "data"}
-DRAWN = {"refusals", "checks", "statistics", "theory"}  # what a figure may import: no measure
+THEORY_IMPORTS = {"refusals", "hints", "labels", "checks", "statistics", "data"}
+DRAWN = {"refusals", "hints", "labels", "checks", "statistics", "theory"}  # what a figure may import: no measure
 
 
 def part(path: Path) -> str:

@@ -156,3 +156,10 @@ def test_a_whole_number_beyond_the_floats_is_refused():
     assert refusals.integer("n", 2**53, 0) == 2**53
     with pytest.raises(ValueError, match=f"from 0 to {2**53}"):
         refusals.integer("n", 2**70, 0)
+
+
+def test_an_error_is_told_in_one_sentence_and_a_sentence_stays():
+    with pytest.raises(ValueError, match=r"^it fails: RuntimeError\('boom'\).$"), refusals.told("it fails"):
+        raise RuntimeError("boom")
+    with pytest.raises(ValueError, match=r"^a sentence$"), refusals.told("it fails"):
+        raise ValueError("a sentence")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kbe import refusals
-from kbe.checks import Confidence, Count, Natural, Seed, Whole, checked
+from kbe.checks import Confidence, Count, Natural, Seed, Shaped, Whole, checked
 from kbe.refusals import shown
 from kbe.statistics import bootstrap, share_interval
 
@@ -48,6 +48,17 @@ def _bound(name: str, value: Any, sizes: dict[str, Any]) -> float:
     return int(value) if isinstance(value, numbers.Integral) else bound
 
 
+def _number(name: str, value: Any, sizes: dict[str, Any]) -> float:
+    """A number, or what NumPy makes one; it may be NaN or infinite."""
+    return float(Shaped("", finite=False)(name, value, sizes))
+
+
+def _samples(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+    return refusals.array(name, value, finite=False, empty=True)
+
+
+_Samples = Annotated[np.ndarray, _samples]
+_Measured = Annotated[float, _number]
 _Words = Annotated[str, _words]
 _Bound = Annotated[float, _bound]
 
@@ -118,7 +129,7 @@ class Claim:
     @checked
     def judge(
         self,
-        samples: ArrayLike,
+        samples: _Samples,
         statistic: Callable[[np.ndarray], Any] = np.median,
         *,
         seed: Seed = 0,
@@ -149,7 +160,7 @@ class Claim:
         ValueError
             If they show that a control equals what it controls.
         """
-        rows = np.atleast_1d(refusals.array("samples", samples, finite=False, empty=True))
+        rows = np.atleast_1d(samples)
         kept = rows[np.isfinite(rows).all(tuple(range(1, rows.ndim)))]
         left_out += len(rows) - len(kept)
         if len(kept) < 2:  # nothing to draw from: one member has no interval
@@ -157,7 +168,8 @@ class Claim:
         if len(kept) >= self.members and (kept == self.no_effect).all():
             raise ValueError(f"samples are {self.no_effect} in every member: the control of {self.name!r} must differ.")
         found = bootstrap(kept, statistic, resamples=resamples, confidence=confidence, seed=seed)
-        judged = self._judged(found.estimate, (found.low, found.high), len(kept), left_out)
+        estimate, low, high = (_number("estimate", one, {}) for one in (found.estimate, found.low, found.high))
+        judged = Judged(self, estimate, low, high, len(kept), left_out)
         if judged.low != judged.high:
             return judged
         alike = int(np.unique(kept, axis=0, return_counts=True)[1].max())
@@ -177,25 +189,25 @@ class Claim:
         Raises
         ------
         ValueError
-            If the members are no bools.
+            If it is not one bool a member.
         """
-        true = np.asarray(members)
-        if true.dtype != bool or true.ndim != 1:
-            raise ValueError(f"members has shape {true.shape} and type {true.dtype}: it must be one bool a member.")
+        true = refusals.bools("members", members)
+        if true.ndim != 1:
+            raise ValueError(f"members has shape {true.shape}: it must be one bool a member.")
         if not true.size:
             return self.judge_value(math.nan, (math.nan, math.nan), 0)
         return self.judge_value(true.mean(), share_interval(int(true.sum()), true.size, confidence), true.size)
 
     @checked
     def judge_value(
-        self, estimate: Any, interval: Sequence[float], members: Natural = 1, *, left_out: Natural = 0
+        self, estimate: _Measured, interval: tuple[_Measured, _Measured], members: Natural = 1, *, left_out: Natural = 0
     ) -> Judged:
         """Take a measurement that brings its own interval, such as the slope of a regression.
 
         Parameters
         ----------
         estimate
-            The measured value; a number, or what NumPy makes one.
+            The measured value.
         interval
             Its lower and upper end.
         members
@@ -206,22 +218,13 @@ class Claim:
         Raises
         ------
         ValueError
-            If the estimate is no number or the interval no pair in order, or a control equals what it controls.
+            If the interval's ends are not in order, or a control equals what it controls.
         """
-        judged = self._judged(estimate, interval, members, left_out)
-        if members >= self.members and {judged.estimate, judged.low, judged.high} == {self.no_effect}:
+        if interval[0] > interval[1]:
+            raise ValueError(f"interval is {interval}: its lower end must come first.")
+        if members >= self.members and {estimate, *interval} == {self.no_effect}:
             raise ValueError(f"estimate is {self.no_effect} without width: the control of {self.name!r} must differ.")
-        return judged
-
-    def _judged(self, estimate: Any, interval: Sequence[Any], members: int, left_out: int) -> Judged:
-        try:
-            value, ends = float(estimate), [float(end) for end in interval]
-        except (TypeError, ValueError) as error:
-            given = f"{shown(estimate)} and interval {shown(interval)}"
-            raise ValueError(f"estimate is {given}: they must be a number and two numbers.") from error
-        if len(ends) != 2 or ends[0] > ends[1]:
-            raise ValueError(f"interval is {shown(interval)}: it must be two numbers, the lower one first.")
-        return Judged(self, value, ends[0], ends[1], members, left_out)
+        return Judged(self, estimate, *interval, members, left_out)
 
 
 Claim.__init__ = checked(Claim.__init__)  # type: ignore[method-assign]

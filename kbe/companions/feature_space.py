@@ -20,7 +20,13 @@ from kbe.response.functional import PureNetwork
 THRESHOLD = 0.5  # outputs above it are one class, all others the other
 FARTHEST, STEPS, HALVINGS = 4.0, 64, 20  # how far, in how many steps and how finely the boundary is looked for
 
-Training = Annotated[xr.Dataset, Holds("x loss parameters", "what ensemble.train returns with keep_parameters=True")]
+Training = Annotated[
+    xr.Dataset,
+    Holds(
+        "x(member point bit) loss(member epoch) parameters(member epoch parameter)",
+        "what ensemble.train returns with keep_parameters=True",
+    ),
+]
 
 
 @checked

@@ -15,7 +15,7 @@ import xarray as xr
 from kbe.checks import Holds, Shaped, checked
 
 ByDistance = Annotated[np.ndarray, Shaped("epochs distances")]
-Outputs = Annotated[xr.DataArray, Holds("member epoch point", "outputs over member, epoch and point")]
+Outputs = Annotated[xr.DataArray, Holds("(member epoch point)", "outputs over member, epoch and point")]
 
 
 @checked

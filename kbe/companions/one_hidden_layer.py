@@ -2,7 +2,8 @@
 
 The network is `AverageNetwork(layers=1, kernel_size=bits, padding="valid", channels=width)`: every hidden
 unit sees the whole input. Weights are flat vectors as `ensemble.train(..., keep_parameters=True)` keeps them. The
-leading dimensions of weights and inputs broadcast against each other. The last factor is the training method's.
+leading dimensions of weights and inputs broadcast against each other; weights that are NaN or infinite give such
+numbers. The last factor is the training method's.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from torch import Tensor, nn
 from torch.func import jvp
 
 from kbe import losses
-from kbe.checks import Array, Inputs, Positive, Samples, Shaped, checked
+from kbe.checks import Array, Inputs, Positive, Shaped, checked
 from kbe.networks import ACTIVATIONS, HEADS, Activation, Head
 from kbe.response import evaluation, prediction, tangent_kernel
 
+Weights = Annotated[np.ndarray, Shaped("... parameters", finite=False, broadcast=True)]
 Members = Annotated[np.ndarray, Shaped("members parameters", finite=False)]
 
 
 @checked
-def features(parameters: Samples, inputs: Inputs, activation: Activation = "elu") -> np.ndarray:
+def features(parameters: Weights, inputs: Inputs, activation: Activation = "elu") -> np.ndarray:
     """The hidden units' outputs R(W x + c), the function f of equation 6, shape (..., points, width).
 
     Parameters
@@ -47,7 +49,7 @@ def features(parameters: Samples, inputs: Inputs, activation: Activation = "elu"
 
 @checked
 def outputs(
-    parameters: Samples, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
+    parameters: Weights, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
 ) -> np.ndarray:
     r"""The network's outputs, equation 6, shape (..., points).
 
@@ -65,9 +67,9 @@ def outputs(
 
 @checked
 def response_factors(
-    parameters: Samples,
-    first: Annotated[np.ndarray, Shaped("... first bits")],
-    second: Annotated[np.ndarray, Shaped("... second bits")] | None = None,
+    parameters: Weights,
+    first: Annotated[np.ndarray, Shaped("... first bits", broadcast=True)],
+    second: Annotated[np.ndarray, Shaped("... second bits", broadcast=True)] | None = None,
     *,
     activation: Activation = "elu",
     mean: Head = "sigmoid",
@@ -114,7 +116,7 @@ def response_factors(
 
 @checked
 def size_factors(
-    parameters: Samples, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
+    parameters: Weights, inputs: Inputs, *, activation: Activation = "elu", mean: Head = "sigmoid"
 ) -> dict[str, np.ndarray]:
     r"""The mean response of an input to its own training, equation 3, as a product and sum of five factors.
 

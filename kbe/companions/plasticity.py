@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from kbe.checks import Positive, Run, Shaped, checked
+from kbe.checks import Holds, Positive, Shaped, checked
 from kbe.networks import BitNetwork
 from kbe.training import weights
 
@@ -63,11 +63,15 @@ def shrunk_heads(
 
 
 @checked
-def first_speed(run: Run) -> xr.DataArray:
+def first_speed(
+    run: Annotated[
+        xr.Dataset, Holds("mu(member epoch point) y(member point)", "what ensemble.train returns", "learning_rate")
+    ],
+) -> xr.DataArray:
     r"""How fast the mean squared error of each member falls at first, per epoch and learning rate.
 
     For small steps on the mean of half the squared errors r it is
-    :math:`2\, \mathbf r^\top \boldsymbol\Theta\, \mathbf r / N^2`, by equation 4.
+    :math:`2\, \mathbf r^\top \boldsymbol\Theta\, \mathbf r / N^2`, by equation 4. NaN where an output is.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ def first_speed(run: Run) -> xr.DataArray:
     """
     if list(run["epoch"].values[:2]) != [0, 1]:
         raise ValueError(f"run has recorded the epochs {run['epoch'].values[:2]} first: they must be 0 and 1.")
-    error = ((run["mu"] - run["y"]) ** 2).mean("point").transpose("member", "epoch")
+    error = ((run["mu"] - run["y"]) ** 2).mean("point", skipna=False)
     return (error.isel(epoch=0) - error.isel(epoch=1)) / run.attrs["learning_rate"]
 
 

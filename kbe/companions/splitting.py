@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from torch import nn
 
+from kbe import refusals
 from kbe.checks import KeptWeights, checked
 from kbe.data import encoding
 from kbe.response import evaluation
@@ -23,10 +24,9 @@ MOST_BITS = 10  # there are 3**bits subcubes
 
 
 def _sides(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
-    sides = np.asarray(value)
-    if sides.dtype != bool or sides.ndim < 1 or sides.shape[-1] < 2 or sides.shape[-1] & (sides.shape[-1] - 1):
-        given = f"has shape {sides.shape} and type {sides.dtype}"
-        raise ValueError(f"{name} {given}: it must be True or False at all bit strings, (..., 2^bits).")
+    sides = refusals.bools(name, value)
+    if sides.ndim < 1 or sides.shape[-1] < 2 or sides.shape[-1] & (sides.shape[-1] - 1):
+        raise ValueError(f"{name} has shape {sides.shape}: it must be that of all bit strings, (..., 2^bits).")
     return sides
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import xarray as xr
 
-from kbe.checks import Array, Count, PointVector, checked
+from kbe.checks import Count, PointVector, Shaped, checked
 
 
 @checked
-def repeated(x: Array, y: PointVector, members: Count = 1) -> xr.Dataset:
+def repeated(x: Annotated[np.ndarray, Shaped("points features ...")], y: PointVector, members: Count = 1) -> xr.Dataset:
     """One data set for all members, which then differ by their initial weights alone.
 
     Parameters
     ----------
     x
-        Inputs, shape (points, ...), at least two dimensions.
+        Inputs, a row for each target.
     y
         Targets.
     members
@@ -26,18 +28,11 @@ def repeated(x: Array, y: PointVector, members: Count = 1) -> xr.Dataset:
     xarray.Dataset
         `x` (member, point, ...) and `y` (member, point).
 
-    Raises
-    ------
-    ValueError
-        If `x` has not a row for each target.
-
     Examples
     --------
     >>> repeated([[0, 1], [1, 0], [1, 1]], [0.5, 1.5, 2.0], members=20).x.shape
     (20, 3, 2)
     """
-    if x.ndim < 2 or len(x) != len(y):
-        raise ValueError(f"x has shape {x.shape}: it must be ({len(y)}, features), a row for each element of y.")
     dims = ("member", "point", *(f"feature_{k}" if x.ndim > 2 else "feature" for k in range(1, x.ndim)))
     inputs, targets = (np.repeat(values[None], members, 0) for values in (x, y))
     return xr.Dataset({"x": (dims, inputs), "y": (dims[:2], targets)}, coords={"member": np.arange(members)})

@@ -61,6 +61,8 @@ def draw(
         raise ValueError(f"counts is {shown(counts)}: it must be whole numbers, one a cluster or a row a member.")
     if np.ptp(counts.sum(-1)) or not counts.any():
         raise ValueError(f"counts is {shown(counts)}: its sum must be the same, at least 1, for every member.")
+    if members * counts.max() > 10**8:
+        raise ValueError(f"counts is {shown(counts)}: they must be at most {10**8 // members:g} with so many members.")
     if radius > bits or separation <= 2 * radius:
         raise ValueError(
             f"radius is {radius}: it must be at most {bits} bits and below half the separation {separation}."

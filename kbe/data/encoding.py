@@ -20,10 +20,11 @@ Stream = Literal["inputs", "targets", "weights", "batches", "functions", "noise"
 
 
 @dataclass(frozen=True)
-class _Binary(Shaped):
+class BitStrings(Shaped):
     """Bit strings: an array of zeros and ones."""
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
+        """Return the value as a float64 array."""
         result = super().__call__(name, value, sizes)
         if not np.isin(result, (0, 1)).all():
             raise ValueError(f"{name} holds a value other than 0 and 1: bit strings hold zeros and ones.")
@@ -37,13 +38,13 @@ def all_inputs(bits: Bits) -> np.ndarray:
 
 
 @checked
-def indices(inputs: Annotated[np.ndarray, _Binary("... bits")]) -> np.ndarray:
+def indices(inputs: Annotated[np.ndarray, BitStrings("... bits")]) -> np.ndarray:
     """The place of each bit string among `all_inputs`: the number that it spells."""
     return (inputs @ 2.0 ** np.arange(inputs.shape[-1])[::-1]).astype(int)
 
 
 @checked
-def in_order(values: Points, inputs: Annotated[np.ndarray, _Binary("member points bits")]) -> np.ndarray:
+def in_order(values: Points, inputs: Annotated[np.ndarray, BitStrings("member points bits")]) -> np.ndarray:
     """Values at all bit strings, put from each member's own order of them into that of `all_inputs`.
 
     Parameters
@@ -114,8 +115,8 @@ def random_encoding(
 
 @checked
 def hamming_distance(
-    first: Annotated[np.ndarray, _Binary("... first bits")],
-    second: Annotated[np.ndarray, _Binary("... second bits")],
+    first: Annotated[np.ndarray, BitStrings("... first bits", broadcast=True)],
+    second: Annotated[np.ndarray, BitStrings("... second bits", broadcast=True)],
 ) -> np.ndarray:
     """The number of bits in which two strings differ, for all pairs, shape (..., first, second).
 

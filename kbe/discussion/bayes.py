@@ -11,9 +11,11 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from kbe import refusals
 from kbe.checks import Count, Holds, NonNegative, Positive, checked
+from kbe.refusals import shown
 
-Predictions = Annotated[xr.Dataset, Holds("mu sigma", "what ensemble.train returns for two heads")]
+Predictions = Annotated[xr.Dataset, Holds("mu(...) sigma(...)", "what ensemble.train returns for two heads")]
 
 
 @checked
@@ -25,6 +27,13 @@ def conjugate_floor(weight: NonNegative, variance: Positive = 0.25) -> float:
     with w the prior's `weight` in observations and v its `variance`.
     """
     return math.sqrt(weight * variance / (1 + weight))
+
+
+def _weights(name: str, value: Any, sizes: dict[str, Any]) -> list[Tensor]:
+    found = refusals.several(name, value)
+    if not found or not all(isinstance(one, Tensor) and one.is_leaf for one in found):
+        raise ValueError(f"{name} is {shown(value)}: it must be a list of weights, one tensor at least.")
+    return found
 
 
 class Langevin(torch.optim.Optimizer):
@@ -50,13 +59,14 @@ class Langevin(torch.optim.Optimizer):
     @checked
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Annotated[Iterable[Tensor], _weights],
         lr: Positive = 0.1,
         temperature: NonNegative = 0.0,
         weight_decay: NonNegative = 0.0,
     ) -> None:
         super().__init__(parameters, {"lr": lr, "temperature": temperature, "weight_decay": weight_decay})
 
+    @checked
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step on every weight that has a gradient; returns what `closure` does, if there is one."""

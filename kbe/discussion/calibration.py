@@ -3,7 +3,7 @@
 Every prediction has a location and a scale, and a shape: one of SciPy's distributions, symmetric about 0. An
 interval that should hold nine tenths of the targets can be judged by targets, or exactly where their true
 distribution is known. Targets, locations and scales are arrays or DataArrays that broadcast, and what is returned
-is NaN where a prediction is not finite.
+is NaN where one of them is not finite, or a scale negative. A scale of 0 is the prediction of a single value.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ import xarray as xr
 from scipy import special, stats
 
 from kbe.checks import Confidence, Shaped, checked
-from kbe.refusals import is_finite_number, same_labels, shown
+from kbe.labels import same_labels
+from kbe.refusals import is_finite_number, shown
 
 GAUSSIAN = stats.norm()
 
 
 def _labelled_or_array(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray | np.ndarray:
-    if isinstance(value, xr.DataArray):
-        return same_labels(name, value, sizes)
-    return Shaped(finite=False)(name, value, sizes)
+    is_labelled = isinstance(value, xr.DataArray)
+    numbers = Shaped(finite=False)(name, value, {} if is_labelled else sizes)
+    other, owner = sizes.setdefault("labelled", (is_labelled, name)) if numbers.ndim else (is_labelled, name)
+    if other != is_labelled:
+        raise ValueError(f"{name} and {owner} are an array and a DataArray: they must be of one kind.")
+    return same_labels(name, value, sizes) if is_labelled else numbers
 
 
 def _labelled(name: str, value: Any, sizes: dict[str, Any]) -> xr.DataArray:
@@ -76,8 +80,9 @@ def covered(
 ) -> xr.DataArray | np.ndarray:
     """Whether each target lies within the central interval of its prediction, 1 or 0; its mean is the coverage."""
     reach = half_width(distribution, level)
-    distance = abs(target - location) / scale
-    return xr.apply_ufunc(lambda d: np.where(np.isfinite(d), d <= reach, np.nan), distance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = abs(target - location) / scale
+    return _known((distance <= reach) | (target == location), scale, target, location)
 
 
 @checked
@@ -86,10 +91,13 @@ def log_score(
 ) -> xr.DataArray | np.ndarray:
     """The log density that a prediction gives to its target, in nats, the higher the better.
 
-    For the Gaussian it is the negative of the loss, equation 8. It is finite where the density itself underflows.
+    For the Gaussian it is the negative of the loss, equation 8. It is finite where the density itself underflows. With
+    a scale of 0 it is infinite, negative unless the target is the value predicted.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return xr.apply_ufunc(_log_density(distribution), (target - location) / scale) - np.log(scale)
+        score = xr.apply_ufunc(_log_density(distribution), (target - location) / scale) - np.log(scale)
+    single = xr.where(target == location, np.inf, -np.inf)
+    return _known(xr.where(scale == 0, single, score), scale, target, location)
 
 
 @checked
@@ -177,11 +185,14 @@ def expected_coverage(
     .. math:: \Phi\Big(\frac{\mu + h \sigma - m}{d}\Big) - \Phi\Big(\frac{\mu - h \sigma - m}{d}\Big)
 
     with m and d the targets' `mean` and `deviation`, mu and sigma the prediction's `location` and `scale`, and h the
-    half width of its interval.
+    half width of its interval. With a deviation of 0 it is 1 or 0: whether the mean lies within.
     """
     reach = half_width(distribution, level) * scale
-    upper, lower = (location + reach - mean) / deviation, (location - reach - mean) / deviation
-    return xr.apply_ufunc(lambda high, low: GAUSSIAN.cdf(high) - GAUSSIAN.cdf(low), upper, lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        upper, lower = (location + reach - mean) / deviation, (location - reach - mean) / deviation
+    share = xr.apply_ufunc(lambda high, low: GAUSSIAN.cdf(high) - GAUSSIAN.cdf(low), upper, lower)
+    within = abs(location - mean) <= reach
+    return _known(_known(xr.where(deviation == 0, within, share), scale, location), deviation, mean)
 
 
 def _along(dim: str, location: xr.DataArray, scale: xr.DataArray) -> tuple[xr.DataArray, ...]:
@@ -200,11 +211,12 @@ def _log_density(distribution: Any) -> Callable:
 
 
 def _scaled(at_unit_scale: Callable, error: Any, scale: Any) -> Any:
-    """What a function of the error over the scale gives in the unit of both; the error's magnitude at scale 0."""
+    """What a function of the error over the scale gives in the unit of both; the magnitude at scale 0."""
 
     def one(error: np.ndarray, scale: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(scale == 0, abs(error), scale * at_unit_scale(error / scale))
+            score = np.where(scale == 0, abs(error), scale * at_unit_scale(error / scale))
+            return np.where((scale >= 0) & np.isfinite(scale) & np.isfinite(error), score, np.nan)
 
     return xr.apply_ufunc(one, error, scale)
 
@@ -225,3 +237,11 @@ def _score_at_unit_scale(distribution: Any) -> Callable:
     return lambda z: (
         z * (2 * distribution.cdf(z) - 1) + 2 * ((nu + z**2) * distribution.pdf(z) - half_spread) / (nu - 1)
     )
+
+
+def _known(found: Any, scale: Any, *others: Any) -> xr.DataArray | np.ndarray:
+    """What was found, where it means something; else NaN."""
+    means = scale >= 0
+    for number in (scale, *others):
+        means = means & np.isfinite(number)
+    return xr.apply_ufunc(lambda values, known: np.where(known, values, np.nan), found, means)

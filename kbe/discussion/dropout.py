@@ -9,12 +9,22 @@ import torch
 import xarray as xr
 
 from kbe.checks import Array, Count, Holds, Real, Seed, Shaped, checked
+from kbe.refusals import told
 from kbe.response.functional import PureNetwork
-from kbe.training.calling import at_once, settled, told
+from kbe.training.calling import at_once, settled
 from kbe.training.weights import Network, architecture
 
-KeptNetworks = Annotated[xr.Dataset, Holds("parameters x y", "what ensemble.train returns with keep_parameters=True")]
-Drawn = Annotated[xr.Dataset, Holds("mask mu sigma y", "what masked_outputs returns for two heads")]
+KeptNetworks = Annotated[
+    xr.Dataset,
+    Holds(
+        "parameters(member epoch parameter) x(member point ...) y(member point)",
+        "what ensemble.train returns with keep_parameters=True",
+    ),
+]
+Drawn = Annotated[
+    xr.Dataset,
+    Holds("mu(mask ... point) sigma(mask ... point) y(... point)", "what masked_outputs returns for two heads"),
+]
 
 
 @checked

@@ -87,8 +87,8 @@ def measured_parts(
 
 @checked
 def scores(
-    estimate: Annotated[np.ndarray, Shaped("... sets points", finite=False)],
-    variance: Annotated[np.ndarray, Shaped("... points", finite=False)],
+    estimate: Annotated[np.ndarray, Shaped("... points", finite=False, broadcast=True)],
+    variance: Annotated[np.ndarray, Shaped("... points", above=0, finite=False, broadcast=True)],
 ) -> xr.Dataset:
     r"""How good an estimate of a variance is over the points of each data set.
 
@@ -106,7 +106,7 @@ def scores(
         `ratio`, the mean estimate over the mean truth, 1 without bias; `slope` of the regression of the
         estimate on the truth; `skill`, :math:`1 - \langle (e - v)^2 \rangle / \mathrm{var}(v)`, 1 if exact and
         0 for the best constant; `factor`, by which the estimate is typically off, the exponential of the median
-        absolute log ratio. NaN where the estimate is not finite.
+        absolute log ratio. NaN where the estimate is not finite; `slope` and `skill` also where the truth is constant.
 
     Raises
     ------
@@ -126,12 +126,13 @@ def scores(
     e = np.where(whole[..., None], e, np.nan)
     around_e, around_v = e - e.mean(-1, keepdims=True), v - v.mean(-1, keepdims=True)
     ranks = (scipy.stats.rankdata(values, axis=-1) for values in (e, v))
+    spread = np.where(np.ptp(v, axis=-1) > 0, v.var(-1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {
             "rank": np.where(whole, _correlation(*ranks), np.nan),
             "ratio": e.mean(-1) / v.mean(-1),
-            "slope": (around_e * around_v).sum(-1) / (around_v**2).sum(-1),
-            "skill": 1 - ((e - v) ** 2).mean(-1) / v.var(-1),
+            "slope": np.where(np.isnan(spread), np.nan, (around_e * around_v).sum(-1) / (around_v**2).sum(-1)),
+            "skill": 1 - ((e - v) ** 2).mean(-1) / spread,
             "factor": np.exp(np.median(np.abs(np.log(np.maximum(e, np.finfo(float).tiny) / v)), -1)),
         }
     return xr.Dataset({name: ([f"axis_{k}" for k in range(whole.ndim)], each) for name, each in columns.items()})
@@ -139,7 +140,7 @@ def scores(
 
 @checked
 def noise_ceiling(
-    variance: Annotated[np.ndarray, Shaped("members points", finite=False)], draws: Count = 20, seed: Seed = 0
+    variance: Annotated[np.ndarray, Shaped("members points", above=0, finite=False)], draws: Count = 20, seed: Seed = 0
 ) -> xr.Dataset:
     """The scores of the squared noise itself, the best that one squared residual a point can be.
 

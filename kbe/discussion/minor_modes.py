@@ -17,7 +17,7 @@ def local_strength(gram: Annotated[np.ndarray, Shaped("... places places", finit
     .. math:: k = \frac1n \sum_i K_{ii} - \frac1{n(n-1)} \sum_{i \ne j} K_{ij}
 
     A kernel :math:`K_{ij} = k_0 + k \delta_{ij}` has exactly this k; its broad part :math:`k_0` moves all
-    outputs together and cannot tell one place from another.
+    outputs together and cannot tell one place from another. NaN or infinite where the `gram` is.
 
     Raises
     ------
@@ -39,7 +39,8 @@ def rescaled_time(
     r"""The time by which a growing kernel acts as a constant one: :math:`\tau(t) = \int_0^t k(s)\, ds`.
 
     Where K keeps its shape and only its strength k changes, the dynamics of equation 13 in this time are
-    those of a constant kernel. Between the `epochs`, the first of which is 0, k is taken as linear.
+    those of a constant kernel. Between the `epochs`, the first of which is 0, k is taken as linear; from the first
+    `strength` on that is NaN or infinite the time is so too.
 
     Raises
     ------

@@ -8,21 +8,36 @@ r = mu - y, the slopes of the loss L in its outputs are g_mu = dL/dmu and g_sigm
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import scipy
 import torch
 
-from kbe.checks import Array, Positive, Real, Shaped, checked
+from kbe import refusals
+from kbe.checks import Positive, Real, Shaped, checked
+from kbe.refusals import shown
 
 FAR = 40.0  # in logarithms of the ratio: as far as the squares of both ends stay finite
 
-Scales = Annotated[np.ndarray, Shaped(above=0)]
+
+def _loss(name: str, value: Any, sizes: dict[str, Any]) -> Callable:
+    """A loss of two heads, tried at two points."""
+    output = torch.full((2, 2), 0.5, dtype=torch.float64, requires_grad=True)
+    with refusals.told(f"{name} fails at two points"):
+        found = refusals.function(name, value)(output, torch.zeros(2, dtype=torch.float64))
+    if not isinstance(found, torch.Tensor) or found.shape != (2,) or not found.requires_grad:
+        raise ValueError(f"{name} gives {shown(found)} at two points: it must give a number that moves at each.")
+    return value
+
+
+Loss = Annotated[Callable, _loss]
+Residuals = Annotated[np.ndarray, Shaped(broadcast=True)]
+Scales = Annotated[np.ndarray, Shaped(above=0, broadcast=True)]
 
 
 @checked
-def curvature_in_mean(loss: Callable, deviation: Scales, ratio: Positive = 1e-3) -> np.ndarray:
+def curvature_in_mean(loss: Loss, deviation: Scales, ratio: Positive = 1e-3) -> np.ndarray:
     r"""How fast the slope in mu grows from zero error on, in units of the error.
 
     .. math:: g_\mu(r) / r, \qquad r = z \sigma
@@ -34,7 +49,7 @@ def curvature_in_mean(loss: Callable, deviation: Scales, ratio: Positive = 1e-3)
 
 
 @checked
-def scale_rule(loss: Callable, residual: Array, deviation: Scales) -> np.ndarray:
+def scale_rule(loss: Loss, residual: Residuals, deviation: Scales) -> np.ndarray:
     r"""The slope of a loss when error and deviation shrink together; `residual` and `deviation` broadcast.
 
     .. math:: r \, g_\mu + \sigma \, g_\sigma
@@ -46,7 +61,7 @@ def scale_rule(loss: Callable, residual: Array, deviation: Scales) -> np.ndarray
 
 
 @checked
-def step_limit(loss: Callable, share: Annotated[float, Real(above=0, below=1)] = 0.5) -> float:
+def step_limit(loss: Loss, share: Annotated[float, Real(above=0, below=1)] = 0.5) -> float:
     r"""The largest stable step of one point on its way to zero error and deviation, for a scale family.
 
     With the slope in the logarithm of the error, which for a scale family depends on the ratio z alone,
@@ -90,7 +105,7 @@ def step_limit(loss: Callable, share: Annotated[float, Real(above=0, below=1)] =
     return 2 * 2 * step / (excess(rest + step) - excess(rest - step))
 
 
-def _slopes(loss: Callable, residual: np.ndarray | float, deviation: np.ndarray | float) -> tuple[np.ndarray, ...]:
+def _slopes(loss: Loss, residual: np.ndarray | float, deviation: np.ndarray | float) -> tuple[np.ndarray, ...]:
     output = torch.as_tensor(np.stack(np.broadcast_arrays(residual, deviation), -1)).requires_grad_()
     values = loss(output, torch.zeros(output.shape[:-1], dtype=output.dtype))
     gradient = torch.autograd.grad(values.sum(), output)[0].numpy()

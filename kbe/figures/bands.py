@@ -43,9 +43,10 @@ def where_positive(values: xr.DataArray) -> xr.DataArray:
 
 
 def plain_logarithms(axes: Axes, values: ArrayLike) -> None:
-    """Make the upward axis logarithmic and label it in plain numbers, even if no one of the `values` is finite."""
+    """Make the upward axis logarithmic and label it in plain numbers, even if it can show no one of the `values`."""
     axes.set_yscale("log")
-    if not np.isfinite(values).any():  # a logarithmic axis cannot find its range without data
+    drawn = np.isfinite(values) & (np.asarray(values) > 0)
+    if not drawn.any():  # a logarithmic axis cannot find its range without data
         axes.set_ylim(1, 10)
     plain_numbers(axes.yaxis)
 

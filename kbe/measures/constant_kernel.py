@@ -16,7 +16,14 @@ from kbe.theory import average_network
 @checked
 def predict(
     module: nn.Module,
-    run: Annotated[xr.Dataset, Holds("parameters x y mu", "what ensemble.train returns with keep_parameters=True")],
+    run: Annotated[
+        xr.Dataset,
+        Holds(
+            "parameters(member epoch parameter) x(member point ...) y(member point) mu(member epoch point)",
+            "what ensemble.train returns with keep_parameters=True",
+            "loss optimizer batch_size learning_rate reduction",
+        ),
+    ],
 ) -> xr.Dataset:
     r"""What the kernel of the start, held constant as in equation 12, predicts of an average network's training.
 
@@ -37,7 +44,8 @@ def predict(
     xarray.Dataset
         `mu` (member, epoch, point), the prediction; `error` (member, epoch), the distance between prediction
         and network as a share of the distance that the network has moved, NaN at the start; `leading`
-        (member), the epoch by which the kernel's first mode has decayed by a factor e.
+        (member), the epoch by which the kernel's first mode has decayed by a factor e, infinite if never. All
+        are NaN where the weights at the start are not finite.
 
     Raises
     ------
@@ -45,19 +53,20 @@ def predict(
         If the run was not trained so.
     """
     wanted = {"loss": "squared_error", "optimizer": "gradient descent", "batch_size": run.sizes["point"]}
-    if any(run.attrs.get(name) != value for name, value in wanted.items()):
+    if any(run.attrs[name] != value for name, value in wanted.items()):
         raise ValueError("run must come from gradient descent on the squared error with the full batch.")
-    weights = run.parameters.transpose("member", "epoch", "parameter")
-    targets, mean = run.y.to_numpy(), run.mu.transpose("member", "epoch", "point")
-    kernels = tangent_kernel.ensemble_kernel(module, weights[:, 0], run.x.to_numpy(), own_inputs=True)[..., 0, 0]
+    mean, start = run.mu, run.parameters[:, 0]
+    kernels = tangent_kernel.ensemble_kernel(module, start, run.x.to_numpy(), own_inputs=True)[..., 0, 0]
     rate = run.attrs["learning_rate"] / (run.sizes["point"] if run.attrs["reduction"] == "mean" else 1)
     times = rate * (run.epoch.to_numpy() - run.epoch.to_numpy()[0])
+    finite = np.isfinite(kernels).all((1, 2))
+    kernels = np.where(finite[:, None, None], kernels, 0.0)
     predicted = [
-        average_network.linear_response((kernel + kernel.T) / 2, y, start, times)["mu"]
-        for kernel, y, start in zip(kernels, targets, mean.to_numpy()[:, 0], strict=True)
+        average_network.linear_response((kernel + kernel.T) / 2, y, first, times)["mu"]
+        for kernel, y, first in zip(kernels, run.y.to_numpy(), mean.to_numpy()[:, 0], strict=True)
     ]
-    mu = mean.copy(data=np.stack(predicted))
-    moved = ((mean - mean[:, 0]) ** 2).sum("point") ** 0.5
-    missed = ((mu - mean) ** 2).sum("point") ** 0.5
-    leading = 1 / (rate * np.linalg.eigvalsh(kernels)[:, -1])
+    mu = mean.copy(data=np.where(finite[:, None, None], predicted, np.nan))
+    moved, missed = (((one - mean) ** 2).sum("point", skipna=False) ** 0.5 for one in (mean[:, 0], mu))
+    with np.errstate(divide="ignore"):
+        leading = np.where(finite, 1 / (rate * np.linalg.eigvalsh(kernels)[:, -1]), np.nan)
     return xr.Dataset({"mu": mu, "error": missed / moved.where(moved > 0), "leading": ("member", leading)})

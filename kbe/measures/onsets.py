@@ -17,8 +17,8 @@ import xarray as xr
 from kbe.checks import Holds, Onsets, PerMember, Shaped, Share, Vector, checked
 from kbe.statistics import median_onset
 
-OverEpochs = Annotated[xr.DataArray, Holds("member epoch", "a quantity of each member over the epochs")]
-WithOnsets = Annotated[xr.Dataset, Holds("onset epoch", "what ensemble.train returns")]
+OverEpochs = Annotated[xr.DataArray, Holds("(... member epoch)", "a quantity of each member over the epochs")]
+WithOnsets = Annotated[xr.Dataset, Holds("onset(member) epoch(epoch)", "what ensemble.train returns")]
 
 
 @checked
@@ -28,6 +28,7 @@ def last_before(values: OverEpochs, limit: Onsets) -> xr.DataArray:
     The dimension epoch gives way to those of the `limit`, in epochs. NaN for a member without a recorded epoch before
     its limit, or whose limit is NaN or later than the epoch after the last recorded one.
     """
+    limit = limit.drop_vars("epoch", errors="ignore")  # of the epoch that it was taken from, if it was
     before = (values["epoch"] < limit).sum("epoch")
     chosen = values.isel(epoch=(before - 1).clip(0))
     return chosen.where((limit <= float(values["epoch"][-1]) + 1) & (before > 0)).drop_vars("epoch")
@@ -57,7 +58,8 @@ def at_fractions(
     if fractions.max() > 1:
         raise ValueError(f"fractions holds {fractions.max():g}: they must lie from 0 to 1.")
     way = (onset.where(np.isfinite(onset)) - 1).clip(0)
-    return last_before(values, way * xr.DataArray(fractions, [("fraction", fractions)]) // 1 + 1)
+    passed = (way * xr.DataArray(fractions, [("fraction", fractions)])).round(9) // 1  # 0.29 of 100 is 29, not 28
+    return last_before(values, passed + 1)
 
 
 @checked

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from kbe import refusals
 from kbe.checks import NonNegative, Positive, Real, Samples, Shaped, Share, checked
 
 STAGES = ("start", "fall", "plateau")
@@ -48,7 +49,7 @@ def time_to_learn(
     ValueError
         If the error has another number of epochs.
     """
-    size = np.abs(np.moveaxis(error, axis, -1))
+    size = np.abs(np.moveaxis(error, refusals.axis("axis", axis, "error", error), -1))
     if size.shape[-1] != len(epochs):
         raise ValueError(f"error has shape {error.shape}: it must have {len(epochs)} epochs along axis {axis}.")
     wanted = level * (size[..., :1] if start is None else start)

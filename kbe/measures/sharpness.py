@@ -14,11 +14,11 @@ from torch.func import grad, vjp
 
 from kbe import losses
 from kbe.checks import Array, Count, Shaped, checked
+from kbe.refusals import told
 from kbe.response.batches import Batches
 from kbe.response.estimates import DENSE, largest_eigenpairs
 from kbe.response.functional import PureNetwork
 from kbe.response.operators import HELD_NUMBERS, TensorOperator, each, scattered
-from kbe.training.calling import told
 from kbe.training.examination import examined_loss
 
 BLOCK = 1024  # points that go through a module at once

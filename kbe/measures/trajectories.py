@@ -7,11 +7,21 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from kbe.checks import Holds, Run, Shaped, checked
+from kbe.checks import Holds, Shaped, checked
 from kbe.measures.onsets import at_lags
 from kbe.training.record import target_spread
 
-Trained = Annotated[xr.Dataset, Holds("mu sigma y onset", "what ensemble.train returns for two heads")]
+Jumped = Annotated[
+    xr.Dataset,
+    Holds("mu(member epoch point) y(member point) onset(member)", "what ensemble.train returns", "jump"),
+]
+Trained = Annotated[
+    xr.Dataset,
+    Holds(
+        "mu(member epoch point) sigma(member epoch point) y(member point) onset(member)",
+        "what ensemble.train returns for two heads",
+    ),
+]
 
 
 @checked
@@ -88,7 +98,7 @@ def alignment(run: Trained, *, misprinted: bool = False) -> xr.DataArray:
 
 
 @checked
-def first_to_jump(run: Run) -> xr.DataArray:
+def first_to_jump(run: Jumped) -> xr.DataArray:
     """The points at which an output changes by more than the run's `jump`, times the spread of targets, at the onset.
 
     Returns
@@ -96,20 +106,13 @@ def first_to_jump(run: Run) -> xr.DataArray:
     xarray.DataArray of float, dims (member, point)
         1 for a point that jumps (or turns non-finite), 0 for one that does not yet, NaN for a member
         whose onset, or the epoch before it, was not recorded.
-
-    Raises
-    ------
-    ValueError
-        If the run has no `jump` among its attributes.
     """
-    if "jump" not in run.attrs:
-        raise ValueError("run has no attribute 'jump': it must be what ensemble.train returns.")
     heads = [name for name in ("mu", "sigma") if name in run]
     outputs = (
         at_lags(run[[*heads, "onset"]], np.array([1, 0]))[heads].to_array("head").transpose(..., "member", "point")
     )
     before, after = (outputs.sel(lag=lag, drop=True) for lag in (1, 0))
-    spread = xr.DataArray(target_spread(run.y.transpose("member", "point").values), dims="member")
+    spread = xr.DataArray(target_spread(run.y.values), dims="member")
     jumps = ~(abs(after - before) <= run.attrs["jump"] * spread)
     recorded = run.onset.isin(run.epoch) & (run.onset - 1).isin(run.epoch)
     known = recorded & (abs(before.sel(head="mu", drop=True)) < np.inf).all("point")

@@ -35,7 +35,9 @@ Window = Annotated[np.ndarray, _two_epochs]
 
 @checked
 def fit_aging(
-    profile: Annotated[xr.Dataset, Holds("mean", "a Dataset whose mean is over member, epoch and distance")],
+    profile: Annotated[
+        xr.Dataset, Holds("mean(member epoch distance)", "a Dataset whose mean is over member, epoch and distance")
+    ],
     window: Window | None = None,
     *,
     offset: Finite = 0.0,
@@ -87,7 +89,7 @@ def fit_aging(
     Raises
     ------
     ValueError
-        If the mean has other dimensions, the window holds fewer than three epochs, or no member is finite in it.
+        If the window holds fewer than three epochs, or no member is finite in it.
     """
     response = _windowed(profile["mean"], window, offset)
     epochs, values = response["epoch"].values, response.values
@@ -129,8 +131,6 @@ def fit_aging(
 
 def _windowed(response: xr.DataArray, window: np.ndarray | None, offset: float) -> xr.DataArray:
     """The response (member, epoch, distance) at the positive times of the window."""
-    if set(response.dims) != {"member", "epoch", "distance"}:
-        raise ValueError("profile must be a Dataset whose mean has the dimensions member, epoch and distance.")
     ends = (-np.inf, np.inf) if window is None else window
     epoch = Shaped("epochs")("profile.epoch", response["epoch"], {})
     inside = (epoch + offset > 0) & (epoch >= ends[0]) & (epoch <= ends[1])

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 from torch import nn
 
-from kbe.checks import Holds, KeptWeights, Shaped, checked
+from kbe.checks import Holds, KeptWeights, ModuleInputs, Shaped, checked
+from kbe.data import encoding
 from kbe.response import tangent_kernel
 from kbe.response.profiles import Kernels, response_profile
 
@@ -68,7 +68,7 @@ def kernel_drift(initial: Kernels, current: Kernels) -> xr.Dataset:
 
 
 @checked
-def drift_in_training(module: nn.Module, run: KeptWeights, inputs: ArrayLike | None = None) -> xr.Dataset:
+def drift_in_training(module: nn.Module, run: KeptWeights, inputs: ModuleInputs | None = None) -> xr.Dataset:
     """How far the kernel has moved from its start, in size and in shape, at every recorded epoch.
 
     Parameters
@@ -93,7 +93,7 @@ def drift_in_training(module: nn.Module, run: KeptWeights, inputs: ArrayLike | N
     """
     if inputs is None and "x" not in run:
         raise ValueError("run lacks x: it must be what ensemble.train returns, or inputs must be given.")
-    weights, where = _weights(run), run["x"].to_numpy() if inputs is None else inputs
+    weights, where = run["parameters"], run["x"].to_numpy() if inputs is None else inputs
     kernels = [
         _own_heads(tangent_kernel.ensemble_kernel(module, now, where, own_inputs=inputs is None))
         for now in weights.transpose("epoch", ...)
@@ -105,7 +105,7 @@ def drift_in_training(module: nn.Module, run: KeptWeights, inputs: ArrayLike | N
 
 @checked
 def profile_in_training(
-    module: nn.Module, run: KeptWeights, inputs: ArrayLike, distance: Annotated[np.ndarray, Shaped("n n")]
+    module: nn.Module, run: KeptWeights, inputs: ModuleInputs, distance: Annotated[np.ndarray, Shaped("n n")]
 ) -> xr.Dataset:
     """Each output's response to its own training over distance, at every recorded epoch, the left side of equation 5.
 
@@ -125,7 +125,7 @@ def profile_in_training(
     xarray.Dataset
         As `response_profile` makes it: `mean` and `spread` (member, epoch, head, distance), `pairs` (distance).
     """
-    weights = _weights(run)
+    weights = run["parameters"]
     several = max(1, KERNEL_NUMBERS // (4 * distance.size))
     groups = []
     for start in range(0, weights.sizes["member"], several):
@@ -140,8 +140,14 @@ def profile_in_training(
 @checked
 def pair_responses(
     module: nn.Module,
-    run: Annotated[xr.Dataset, Holds("parameters x", "what ensemble.train returns with keep_parameters=True")],
-    unseen: Annotated[np.ndarray, Shaped("members n bits")],
+    run: Annotated[
+        xr.Dataset,
+        Holds(
+            "parameters(member epoch parameter) x(member point bit)",
+            "what ensemble.train returns with keep_parameters=True",
+        ),
+    ],
+    unseen: Annotated[np.ndarray, encoding.BitStrings("members n bits")],
 ) -> xr.Dataset:
     """Size and profile of the first output's response through training, for each kind of pairs.
 
@@ -177,7 +183,7 @@ def pair_responses(
     seen, rest = slice(0, points), slice(points, None)
     blocks = ((seen, seen), (rest, seen), (rest, rest))
     sizes, means = [], []
-    for weights in _weights(run).transpose("epoch", ...):
+    for weights in run["parameters"].transpose("epoch", ...):
         kernel = tangent_kernel.ensemble_kernel(module, weights, x, own_inputs=True)[..., 0, 0]
         parts = [kernel[:, rows, columns] for rows, columns in blocks]
         sizes.append([np.sqrt((part**2).mean((1, 2))) for part in parts])

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from kbe.checks import Shaped, checked
+from kbe.refusals import told
 from kbe.response.functional import PureNetwork, slices
-from kbe.training.calling import at_once, told
+from kbe.training.calling import at_once
 from kbe.training.weights import Network, architecture
 
 ROWS = 1 << 13  # inputs at once, so that hidden layers stay in the cache

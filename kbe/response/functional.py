@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from kbe.checks import Count, Natural, Shaped, checked
-from kbe.training.calling import at_once, settled, told
+from kbe.refusals import told
+from kbe.training.calling import at_once, settled
 from kbe.training.examination import examined, output_of, some_points
 from kbe.training.weights import Stateless, flattened, held
 

@@ -32,10 +32,11 @@ import torch
 from torch import Tensor
 
 from kbe.checks import Count, checked
+from kbe.refusals import told
 from kbe.response.functional import PIECE, PureNetwork, slices
 from kbe.response.layers import Layer, Recorder
 from kbe.response.products import add_columns, columns_of, tiles
-from kbe.training.calling import at_once, told
+from kbe.training.calling import at_once
 from kbe.training.examination import elsewhere, some_points
 
 TRIED = 5  # inputs at which the forms are compared

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.func import vjp
 
 from kbe.checks import Count, checked
+from kbe.refusals import told
 from kbe.response.batches import Batches
 from kbe.response.functional import PureNetwork
-from kbe.training.calling import at_once, told
+from kbe.training.calling import at_once
 
 HELD_NUMBERS = 2**18  # in the columns that are multiplied at once, and in the Jacobians that are held at once
 

@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from kbe.checks import Positive, checked
-from kbe.refusals import shown
+from kbe.refusals import shown, told
 from kbe.response.functional import PureNetwork
 from kbe.response.tangent_kernel import Kernel, neural_tangent_kernel
-from kbe.training.calling import told
 
 
 def _groups(name: str, value: Any, sizes: dict[str, Any]) -> Mapping[str, str] | None:

@@ -12,9 +12,9 @@ from torch import nn
 
 from kbe import losses
 from kbe.checks import Count, PointVector, Positive, Shaped, checked
+from kbe.refusals import told
 from kbe.response.functional import PureNetwork
 from kbe.response.tangent_kernel import gram_matrix, neural_tangent_kernel
-from kbe.training.calling import told
 from kbe.training.examination import examined_loss
 
 

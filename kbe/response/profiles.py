@@ -14,7 +14,7 @@ import scipy
 import xarray as xr
 
 from kbe.checks import Holds, Shaped, Whole, checked
-from kbe.refusals import same_labels
+from kbe.labels import same_labels
 
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "constant": np.zeros_like,
@@ -74,7 +74,10 @@ def response_profile(
 
 @checked
 def explained_by_distance(
-    profile: Annotated[xr.Dataset, Holds("mean spread pairs", "what response_profile returns")],
+    profile: Annotated[
+        xr.Dataset,
+        Holds("mean(... distance) spread(... distance) pairs(distance)", "what response_profile returns"),
+    ],
 ) -> xr.DataArray:
     """The share of a kernel's variation over pairs of inputs that their distance explains.
 
@@ -90,7 +93,10 @@ def explained_by_distance(
 
 @checked
 def fit_profile(
-    profile: Annotated[xr.Dataset, Holds("mean pairs distance", "what response_profile returns")],
+    profile: Annotated[
+        xr.Dataset,
+        Holds("mean(... distance) pairs(distance) distance(distance)", "what response_profile returns"),
+    ],
     weighting: Literal["distances", "pairs"] = "distances",
 ) -> xr.Dataset:
     r"""The exponential that is closest to a measured profile, and whether the profile is one, equation 16.
@@ -111,9 +117,10 @@ def fit_profile(
     -------
     xarray.Dataset
         Over the leading dimensions: `amplitude` A; `rate` beta, per unit of distance; `rate_error`, its
-        standard error, which takes the misfits for independent noise; `r_squared`, the share of the
-        profile's variation over distance that the fit explains; `positive` and `decreasing`, whether
-        the profile itself is so at every distance. A profile that cannot be fitted gives NaN and False.
+        standard error, which takes the misfits for independent noise, infinite where the profile does not tell;
+        `r_squared`, the share of the profile's variation over distance that the fit explains; `positive` and
+        `decreasing`, whether the profile itself is so at every distance. A profile that cannot be fitted gives NaN
+        and False.
 
     Raises
     ------

@@ -17,12 +17,12 @@ from scipy import linalg
 from kbe.checks import (
     Array,
     Gram,
-    Natural,
     NonNegative,
     Points,
     PointVector,
     Positive,
     Shaped,
+    Steps,
     SymmetricGram,
     Times,
     checked,
@@ -34,13 +34,13 @@ Normalise = Literal["weights", "count"]
 
 def _columns(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
     """One number a point, or a column of them for each of several sets."""
-    values = Shaped()(name, value, sizes)
+    values = Shaped()(name, value, {})
     return Shaped("points" if values.ndim == 1 else "... points columns")(name, values, sizes)
 
 
 @checked
 def kernel_average(
-    weights: Annotated[np.ndarray, Shaped("... places points")],
+    weights: Annotated[np.ndarray, Shaped("... places points", broadcast=True)],
     targets: Annotated[np.ndarray, _columns],
     divisor: Array | None = None,
 ) -> np.ndarray:
@@ -73,7 +73,7 @@ def kernel_average(
 
 @checked
 def local_average(
-    distance: Annotated[np.ndarray, Shaped("... places points", low=0)],
+    distance: Annotated[np.ndarray, Shaped("... places points", low=0, broadcast=True)],
     targets: Points,
     scale: NonNegative,
     normalise: Normalise = "weights",
@@ -167,7 +167,7 @@ def linear_response(
 
 @checked
 def linear_map(
-    gram: SymmetricGram, targets: PointVector, start: PointVector, steps: Natural, learning_rate: Positive
+    gram: SymmetricGram, targets: PointVector, start: PointVector, steps: Steps, learning_rate: Positive
 ) -> xr.Dataset:
     r"""An average network in steps of gradient descent, the map whose small-step limit is equation 13.
 
@@ -184,7 +184,7 @@ def linear_map(
     Returns
     -------
     xarray.Dataset
-        `mu` (step, point) with the start as step 0, and `y` (point).
+        `mu` (step, point) with the start as step 0, and `y` (point). What overflows is infinite or NaN.
     """
     step = np.arange(steps + 1)
     with np.errstate(over="ignore"):

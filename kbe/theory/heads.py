@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from kbe.refusals import shown
+from kbe.checks import OneOf
 
 
 class _HeadFunction(NamedTuple):
@@ -37,12 +37,6 @@ HEAD_FUNCTIONS = {
 }
 
 
-def _names(name: str, value: Any, sizes: dict[str, Any]) -> tuple[str, str]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(one in [*HEAD_FUNCTIONS] for one in value):
-        raise ValueError(f"{name} is {shown(value)}: it must be two of {', '.join(map(repr, HEAD_FUNCTIONS))}.")
-    mean, deviation = value
-    return mean, deviation
-
-
-HeadNames = Annotated[tuple[str, str], _names]
+HeadName = Annotated[str, OneOf(HEAD_FUNCTIONS)]
+HeadNames = tuple[HeadName, HeadName]
 LINEAR = ("linear", "linear")

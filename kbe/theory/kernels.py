@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
+from kbe import refusals
 from kbe.checks import Array, Distances, Positive, Real, Shaped, Vector, checked
 
 
@@ -21,9 +22,17 @@ def _scale(name: str, value: Any, sizes: dict[str, Any]) -> float | np.ndarray:
     return (Shaped(low=0) if isinstance(value, np.ndarray) else Real(0))(name, value, sizes)
 
 
+def _function(name: str, value: Any, sizes: dict[str, Any]) -> Any:
+    """A kernel, tried at two distances and two scales."""
+    with refusals.told(f"{name} fails at two distances and two scales"):
+        found = refusals.function(name, value)(np.array([0.0, 1.0]), np.array([[1.0], [2.0]]))
+    Shaped("scales distances")(f"what {name} gives", found, {"scales": (2, name), "distances": (2, name)})
+    return value
+
+
 Scale = Annotated[float | np.ndarray, _scale]
 Scales = Annotated[np.ndarray, Shaped("scales", low=0)]
-Kernel = Callable[[np.ndarray, float | np.ndarray], np.ndarray]
+Kernel = Annotated[Callable[[np.ndarray, float | np.ndarray], np.ndarray], _function]
 
 
 @checked

@@ -67,7 +67,7 @@ def line_spectrum(scale: Positive, modes: Count, points: Vector | None = None) -
     mode = np.arange(1, modes + 1)
     frequency = np.array([_line_frequency(scale, k) for k in range(1, modes + 1)])
     result = xr.Dataset(
-        {"eigenvalue": ("mode", 2 * scale / (scale**2 + frequency**2)), "frequency": ("mode", frequency)},
+        {"eigenvalue": ("mode", 2 / (scale + frequency * (frequency / scale))), "frequency": ("mode", frequency)},
         coords={"mode": mode},
         attrs={"scale": scale},
     )

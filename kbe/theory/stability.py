@@ -9,9 +9,7 @@ import numpy as np
 from kbe.checks import Array, Finite, PointVector, Positive, Shaped, SymmetricGram, checked
 from kbe.theory.heads import LINEAR, HeadNames
 from kbe.theory.variance_dynamics import SymmetricGrams
-from kbe.theory.variance_network import curvature
-
-States = Annotated[np.ndarray, Shaped("... points", finite=False)]
+from kbe.theory.variance_network import States, curvature
 
 
 @checked
@@ -122,8 +120,8 @@ def response_curvature(
     with np.errstate(all="ignore"):
         bend = curvature(targets, mean, deviation, heads)
     roots = [np.sqrt(mean_factor) * _root(gram), _root(gram if deviation_gram is None else deviation_gram)]
-    rows = [[roots[a] @ (bend[a, b][..., None] * roots[b]) for b in (0, 1)] for a in (0, 1)]
-    matrix = np.concatenate([np.concatenate(row, -1) for row in rows], -2)
+    parts = np.broadcast_arrays(*[roots[a] @ (bend[a, b][..., None] * roots[b]) for a in (0, 1) for b in (0, 1)])
+    matrix = np.concatenate([np.concatenate(parts[:2], -1), np.concatenate(parts[2:], -1)], -2)
     fine = np.isfinite(matrix).all((-2, -1))
     largest = np.linalg.eigvalsh(np.where(fine[..., None, None], matrix, 0.0))[..., -1]
     return np.where(fine, largest, np.nan)

@@ -14,11 +14,12 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from kbe.checks import Deviations, Natural, Points, PointVector, Positive, Real, Shaped, SymmetricGram, checked
+from kbe.checks import Deviations, Points, PointVector, Positive, Real, Shaped, Steps, SymmetricGram, checked
+from kbe.refusals import shown
 from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 from kbe.theory.variance_network import variance_loss, variance_rates
 
-SymmetricGrams = Annotated[np.ndarray, Shaped("... points points", symmetric=True)]
+SymmetricGrams = Annotated[np.ndarray, Shaped("... points points", symmetric=True, broadcast=True)]
 
 _rates = inspect.unwrap(variance_rates)  # training may turn non-finite, and then stays so
 
@@ -68,7 +69,7 @@ def variance_flow(
     Raises
     ------
     ValueError
-        If the times end at 0, or a start lies outside of its head's range or not above the floor.
+        If the times end at 0, a start lies outside of its head's range or not above the floor, or overflows.
     RuntimeError
         If the integrator gives up.
     """
@@ -80,6 +81,11 @@ def variance_flow(
 
     def rate(_: float, flat: np.ndarray) -> np.ndarray:
         return _velocity(kernels, targets, flat.reshape(state.shape), heads).ravel()
+
+    with np.errstate(all="ignore"):
+        starts = np.isfinite(rate(0.0, state.ravel())).all()
+    if not starts:
+        raise ValueError(f"mean is {shown(mean)}: its distance from targets, {shown(targets)}, overflows.")
 
     def above_floor(_: float, flat: np.ndarray) -> float:
         return float(_outputs(flat.reshape(state.shape), heads)[1].min()) - floor
@@ -106,7 +112,7 @@ def variance_map(
     targets: Points,
     mean: Points,
     deviation: Deviations,
-    steps: Natural,
+    steps: Steps,
     learning_rate: Positive,
     *,
     deviation_gram: SymmetricGrams | None = None,
@@ -135,7 +141,7 @@ def variance_map(
     xarray.Dataset
         `mu`, `sigma` ([member,] step, point), `loss` ([member,] step) with the start as step 0,
         and `y`; the learning rate among the attributes. With a linear head sigma may turn
-        negative; its loss is then NaN.
+        negative; its loss is then NaN. What overflows is infinite or NaN.
 
     Raises
     ------

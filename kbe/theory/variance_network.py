@@ -11,25 +11,26 @@ from typing import Annotated, Any
 import numpy as np
 import xarray as xr
 
-from kbe.checks import Count, Gram, NonNegative, Points, PointVector, Positive, Real, Samples, Shaped, checked
+from kbe.checks import Count, Gram, NonNegative, Points, PointVector, Positive, Real, Shaped, checked
 from kbe.theory.average_network import kernel_average, rate_local, response_rate
 from kbe.theory.heads import HEAD_FUNCTIONS, LINEAR, HeadNames
 
 
 def _nonzero(name: str, value: Any, sizes: dict[str, Any]) -> np.ndarray:
-    values = Shaped("... points")(name, value, sizes)
+    values = Shaped("... points", broadcast=True)(name, value, sizes)
     if not values.all():
         raise ValueError(f"{name} holds 0: the loss and its slopes need every sigma to differ from 0.")
     return values
 
 
+States = Annotated[np.ndarray, Shaped("... points", finite=False, broadcast=True)]
 NonZero = Annotated[np.ndarray, _nonzero]
 
 _respond = inspect.unwrap(response_rate)  # a network in training may turn non-finite, and then stays so
 
 
 @checked
-def variance_loss(targets: Samples, mean: Samples, deviation: Samples) -> np.ndarray:
+def variance_loss(targets: States, mean: States, deviation: States) -> np.ndarray:
     r"""The negative log-likelihood summed over the points, Eq. (8).
 
     .. math:: L = \sum_i \log \sigma_i + \frac12 \Big(\frac{y_i - \mu_i}{\sigma_i}\Big)^2 + \frac12 \log 2\pi
@@ -43,7 +44,7 @@ def variance_loss(targets: Samples, mean: Samples, deviation: Samples) -> np.nda
 
 
 @checked
-def curvature(targets: Samples, mean: Samples, deviation: Samples, heads: HeadNames = LINEAR) -> np.ndarray:
+def curvature(targets: States, mean: States, deviation: States, heads: HeadNames = LINEAR) -> np.ndarray:
     r"""The second derivatives of equation 8 at each point, in what enters the mean head, v, and the deviation head, u.
 
     With linear heads and :math:`r = y - \mu`,
@@ -64,7 +65,7 @@ def curvature(targets: Samples, mean: Samples, deviation: Samples, heads: HeadNa
     Returns
     -------
     numpy.ndarray, shape (2, 2, ..., points)
-        In the order mean, deviation.
+        In the order mean, deviation; NaN or infinite where an argument is.
     """
     on_mean, on_deviation = (HEAD_FUNCTIONS[name] for name in heads)
     ratio = (targets - mean) / deviation
@@ -119,7 +120,8 @@ def variance_rates(
     to_mean = ratio * (on_mean.slope(mean) / deviation)
     to_deviation = (ratio**2 - 1) * (on_deviation.slope(deviation) / deviation)
     other = gram if deviation_gram is None else deviation_gram
-    return np.stack([mean_factor * _respond(gram, to_mean), _respond(other, to_deviation)])
+    rates = mean_factor * _respond(gram, to_mean), _respond(other, to_deviation)
+    return np.stack(np.broadcast_arrays(*rates))
 
 
 @checked

@@ -12,8 +12,6 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from kbe.refusals import shown
-
 _LOCK = threading.RLock()
 
 
@@ -74,17 +72,6 @@ def streams(device: torch.device | None) -> list[torch.Generator]:
     torch.cuda.init()
     number = torch.cuda.current_device() if device.index is None else device.index
     return [torch.default_generator, torch.cuda.default_generators[number]]
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Turn whatever fails in code that was handed over into one sentence; a ValueError already is one."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{what}: {shown(error)}.") from error
 
 
 def at_once(

@@ -22,8 +22,8 @@ from torch import nn
 
 from kbe import losses, refusals
 from kbe.checks import Count, Natural, Positive, Seed, Shaped, Whole, checked
-from kbe.refusals import shown
-from kbe.training.calling import settled, told
+from kbe.refusals import shown, told
+from kbe.training.calling import settled
 from kbe.training.compiled import fast
 from kbe.training.examination import alike, examined, examined_loss, examined_optimizer, output_of, some_points
 from kbe.training.record import Data, Trainer, as_dataset, epoch_grid, follow, point_losses, storable, target_spread

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from kbe.refusals import shown
-from kbe.training.calling import at_once, settled, streams, told
+from kbe.refusals import shown, told
+from kbe.training.calling import at_once, settled, streams
 from kbe.training.weights import Stateless, held
 
 POINTS = 8  # that a module is tried at, at most

@@ -22,7 +22,10 @@ _LOOK = 0.2  # seconds between two looks at the keyboard and the progress bar
 def _data(name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset:
     """A data set for each member; two arrays are the data set of one."""
     if isinstance(value, (tuple, list)) and len(value) == 2:
-        return arrays.repeated(*value)
+        try:
+            return arrays.repeated(*value)
+        except ValueError as error:
+            raise ValueError(f"{name} is no data set of two arrays: {error}") from error
     source = (
         "an xarray.Dataset with x (member, point, ...) and y (member, point), or two arrays of one data set, (x, y)"
     )
@@ -129,7 +132,14 @@ def as_dataset(
         One value a point.
     reduction
         How the loss is taken over the points.
+
+    Raises
+    ------
+    ValueError
+        If the history is another.
     """
+    if "outputs" not in history:
+        raise ValueError("history lacks outputs: it must be what follow returns.")
     outputs = history["outputs"]
     with torch.no_grad(), settled(seed=0, dtype=torch.float64):
         target = torch.as_tensor(data["y"].values).double()[:, None].expand(outputs.shape[:3])

@@ -9,16 +9,18 @@ import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
+from kbe import refusals
 from kbe.checks import Count, Seed, Whole, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
 from kbe.refusals import shown
 from kbe.training import ensemble
+from kbe.training.weights import Network
 
 
 def _increasing(name: str, value: Any, sizes: dict[str, Any]) -> list[int]:
     """Whole numbers that increase, as a check of an argument."""
-    found = [Whole(1)(name, one, sizes) for one in np.atleast_1d(value)]
+    found = [Whole(1)(f"{name}[{k}]", one, sizes) for k, one in enumerate(refusals.several(name, value))]
     if not found or (np.diff(found) <= 0).any():
         raise ValueError(f"{name} is {shown(value)}: it must be whole numbers that increase.")
     return found
@@ -30,10 +32,10 @@ def over_sizes(
     measure: Callable[[xr.Dataset], xr.Dataset],
     *,
     members: Count = 100,
-    bits: Count = 8,
+    bits: encoding.Bits = 8,
     repeat: bool = False,
     seed: Seed = 0,
-    network: Callable = VarianceNetwork,
+    network: Network = VarianceNetwork,
     progress: bool = False,
     **settings: Any,
 ) -> xr.Dataset:
@@ -63,12 +65,13 @@ def over_sizes(
     Returns
     -------
     xarray.Dataset
-        The measurements along a new first dimension `points`.
+        The measurements along a new first dimension `points`; an onset that never came is infinite.
     """
     data = [encoding.random_encoding(n, bits, members, repeat=repeat, seed=seed) for n in sizes]
+    runs = (ensemble.train(network, one, seed=seed, **settings) for one in data)
     rows = [
-        measure(ensemble.train(network, one, seed=seed, **settings))
-        for one in tqdm(data, disable=not progress, unit="size")
+        refusals.instance("what measure gives", measure(run), (xr.Dataset,))
+        for run in tqdm(runs, total=len(data), disable=not progress, unit="size")
     ]
     # what differs between the sizes is no attribute of them all
     attributes = {k: v for k, v in rows[0].attrs.items() if all(row.attrs.get(k) == v for row in rows)}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 
-from kbe import losses, refusals
-from kbe.checks import Count, Positive, checked
+from kbe import losses
+from kbe.checks import Count, Positive, Whole, checked
 from kbe.data import encoding
 from kbe.networks import VarianceNetwork
+from kbe.refusals import shown, told
 from kbe.training.compiled.fast import FastTrainer
 from kbe.training.examination import examined, some_points
 from kbe.training.record import Data, Trainer
@@ -70,17 +71,11 @@ def interleaved(
     -------
     xarray.DataArray, shape (action, repeat)
         Seconds.
-
-    Raises
-    ------
-    ValueError
-        If there is no action.
     """
-    if not actions:
-        raise ValueError("actions is empty: there must be something to time.")
     seconds = np.empty((len(actions), repeats))
-    for action in actions.values():
-        action()
+    for name, action in actions.items():
+        with told(f"actions[{shown(name)}] fails"):
+            action()
     for repeat in range(repeats):
         for row, action in enumerate(actions.values()):
             start = clock()
@@ -111,7 +106,7 @@ def epoch_times(trainers: Mapping[str, Trainer], repeats: Count = 5, seconds: Po
 @checked
 def over(
     setting: Literal["members", "points", "bits", "layers", "channels", "kernel_size"],
-    values: Sequence[int],
+    values: Sequence[Annotated[int, Whole(1)]],
     *,
     members: Count = 96,
     points: Count = 20,
@@ -144,7 +139,7 @@ def over(
     trainers: dict[str, FastTrainer] = {}
     counts = []
     for value in values:
-        sizes = {"members": members, "points": points, "bits": 8} | {setting: refusals.integer(setting, value, 1)}
+        sizes = {"members": members, "points": points, "bits": 8} | {setting: value}
         counts.append(sizes["members"])
         architecture: dict[str, Any] = {} if setting in ("members", "points") else {setting: value}
         data = encoding.random_encoding(min(sizes["points"], 2 ** sizes["bits"]), sizes["bits"], sizes["members"])

@@ -14,8 +14,8 @@ from torch.func import functional_call
 
 from kbe.checks import Count, Seed, checked
 from kbe.data import encoding
-from kbe.refusals import array, shown
-from kbe.training.calling import settled, told
+from kbe.refusals import array, shown, told
+from kbe.training.calling import settled
 
 
 def _makes_modules(name: str, value: Any, sizes: dict[str, Any]) -> Callable[[], nn.Module]:

@@ -22,8 +22,8 @@ def test_every_member_has_the_data(shape):
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (([1, 2, 3], [1, 2, 3]), r"x has shape \(3,\): it must be \(3, features\)"),
-    ((np.ones((2, 3)), [1, 2, 3]), r"x has shape \(2, 3\): it must be \(3, features\)"),
+    (([1, 2, 3], [1, 2, 3]), r"x has shape \(3,\): it must be \(points, features, \.\.\.\)"),
+    ((np.ones((2, 3)), [1, 2, 3]), r"y has shape \(3,\): it must be \(points,\) with points = 2 as in x"),
     ((np.ones((2, 3)), np.ones((2, 1))), r"y has shape \(2, 1\)"),
     ((np.ones((2, 3)), [1, np.nan]), "y holds NaN"),
     ((["a", "b"], [1, 2]), "x is "),

@@ -242,3 +242,21 @@ def test_bad_levels_and_shapes_are_refused(level, shape):
     for call in (calibration.half_width, lambda d: calibration.log_score(0.0, 0.0, 1.0, d)):
         with pytest.raises(ValueError, match=r"^distribution "):
             call(shape)
+
+
+ONE, ZERO = np.array([1.0]), np.array([0.0])
+
+
+def test_a_scale_of_0_predicts_a_single_value():
+    """It covers that value and no other, and its log score is infinite."""
+    assert calibration.covered(np.array([0.0, 1.0]), 0.0, ZERO).tolist() == [1, 0]
+    assert calibration.log_score(np.array([0.0, 1.0]), 0.0, ZERO).tolist() == [np.inf, -np.inf]
+    assert calibration.expected_coverage(ZERO, ONE, ZERO, ZERO).tolist() == [0]
+    assert calibration.expected_coverage(np.array([0.0, 1.0]), ZERO, ZERO, ZERO).tolist() == [1, 0]
+
+
+def test_a_negative_scale_predicts_nothing():
+    assert np.isnan(calibration.covered(100 * ONE, ZERO, -ONE)).all()
+    assert np.isnan(calibration.log_score(100 * ONE, ZERO, -ONE)).all()
+    assert np.isnan(calibration.expected_coverage(ZERO, ONE, ZERO, -ONE)).all()
+    assert np.isnan(calibration.expected_coverage(ZERO, -ONE, ZERO, ONE)).all()

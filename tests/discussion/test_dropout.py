@@ -116,7 +116,7 @@ def test_behind_a_sigmoid_the_spread_stays_below_the_greatest():
     [
         (lambda run: dropout.masked_outputs(VarianceNetwork, run.drop_vars("parameters")), "run lacks parameters"),
         (lambda run: dropout.masked_outputs(VarianceNetwork, run, 0), "masks"),
-        (lambda run: dropout.over_masks(run), "drawn lacks mask"),
+        (lambda run: dropout.over_masks(run), "drawn.mu lacks mask"),
         (lambda run: dropout.greatest_spread(1.2), "error"),
         (lambda run: dropout.greatest_spread(-0.1), "error"),
         (lambda run: dropout.least_spread(0.5, 0.0, 1, 8), "rate"),

@@ -34,6 +34,18 @@ def over(epochs, rows) -> xr.DataArray:
     return xr.DataArray(np.array(rows, float), dims=("member", "epoch"), coords={"epoch": epochs})
 
 
+def test_a_share_of_the_way_is_not_cut_by_rounding():
+    """0.29 of 100 epochs are 29, though 0.29 * 100 is 28.999999999999996 in floats."""
+    found = onsets.at_fractions(over(np.arange(102), [np.arange(102)]), onset_of(101), np.arange(101) / 100)
+    assert found.values.tolist() == [[float(k) for k in range(101)]]
+
+
+def test_a_limit_may_come_from_an_epoch():
+    values = over([0, 1, 2], [[3, 4, 5], [6, 7, 8]])
+    limit = values.sel(epoch=1) * 0 + 2
+    assert onsets.last_before(values, limit).values.tolist() == [4, 7]
+
+
 def test_exponents_are_the_planted_ones_and_their_interval_covers_them():
     powers = partial(onsets.scaling_exponents, points=POINTS, inputs=INPUTS)
     exact = 7 * np.array([POINTS]) ** 0.8 * np.array([INPUTS]) ** -0.3

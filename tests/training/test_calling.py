@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from kbe.training.calling import at_once, settled, told
+from kbe.training.calling import at_once, settled
 from kbe.training.weights import Stateless, held
 
 
@@ -33,13 +33,6 @@ def test_torch_is_as_wanted_and_then_as_it_was_after_an_error_too():
     assert all_of_torch() == before
     with settled(seed=3):
         assert torch.equal(torch.cat([first, second]), torch.rand(4, dtype=torch.float64))
-
-
-def test_an_error_is_told_in_one_sentence_and_a_sentence_stays():
-    with pytest.raises(ValueError, match=r"^it fails: RuntimeError\('boom'\).$"), told("it fails"):
-        raise RuntimeError("boom")
-    with pytest.raises(ValueError, match=r"^a sentence$"), told("it fails"):
-        raise ValueError("a sentence")
 
 
 class Recurrent(nn.Module):

@@ -409,7 +409,7 @@ WIDTHS = iter(range(2, 99))
     ({"keep_parameters": "no"}, "keep_parameters is 'no'"),
     ({"data": None}, "data lacks x, y"),
     ({"data": np.ones((2, 3))}, "data lacks x, y: it must be .* or two arrays"),
-    ({"data": (np.ones((2, 3)), np.ones(3))}, r"x has shape \(2, 3\)"),
+    ({"data": (np.ones((2, 3)), np.ones(3))}, r"y has shape \(3,\): it must be \(points,\) with points = 2"),
     ({"data": (np.ones((2, 3)), np.ones(2), 1)}, "data lacks x, y"),
     ({"data": small().drop_vars("y")}, "data lacks y"),
     ({"data": small().assign(y=small().y * np.nan)}, "data.y holds NaN"),

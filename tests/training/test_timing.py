@@ -77,13 +77,13 @@ def test_a_larger_network_takes_longer():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: timing.interleaved({}), "actions is empty"),
+    (lambda: timing.interleaved({}), "actions is {}: it must be a dictionary that is not empty"),
     (lambda: timing.interleaved({"a": print}, 0), "repeats"),
     (lambda: timing.prepare(SMALL, random_encoding(2, 4), path="slow"), "path"),
     (lambda: timing.prepare(SMALL, random_encoding(2, 4), threads=0), "threads"),
-    (lambda: timing.epoch_times({}, 1, 0.0), "seconds"),
+    (lambda: timing.epoch_times({"a": timing.prepare(SMALL, random_encoding(2, 4))}, 1, 0.0), "seconds"),
     (lambda: timing.over("depth", [1]), "setting"),
-    (lambda: timing.over("bits", [0]), "bits"),
+    (lambda: timing.over("bits", [0]), r"values\[0\]"),
     (lambda: timing.prepare(VarianceNetwork(), random_encoding(2)), "network"),
     (lambda: timing.prepare(SMALL, None), "data"),
 ])  # fmt: skip
