@@ -83,6 +83,8 @@ class PureNetwork:
     def inputs(self, name: str, value: ArrayLike, members: int = 1, own: bool = False) -> Tensor:
         """Inputs (members, n, ...) as a tensor; shared ones are a view that takes no memory.
 
+        Whole numbers stay such where the module takes them, as an embedding does; elsewhere they are real ones.
+
         Parameters
         ----------
         name
@@ -100,13 +102,24 @@ class PureNetwork:
             If the shape is another, or the module is no function of one such input.
         """
         numbers = Shaped()(name, _plain(value), {})
-        x = torch.as_tensor(np.require(numbers, requirements="W")).to(self.weights)
+        x = torch.as_tensor(np.require(numbers, requirements="W"))
         if x.ndim < 1 + own or (own and len(x) != members):
             wanted = f"({members}, n, ...)" if own else "(n, ...)"
             raise ValueError(f"{name} has shape {tuple(x.shape)}: it must be {wanted}.")
         x = x if own else x.expand(members, *x.shape)
+        if _is_whole(value) and self._takes(x.to(self.weights.device, torch.long)):
+            return x.to(self.weights.device, torch.long)
+        x = x.to(self.weights)
         examined("module", self._given, some_points(x))
         return x
+
+    def _takes(self, x: Tensor) -> bool:
+        """Whether the module is a function of such inputs."""
+        try:
+            examined("module", self._given, some_points(x))
+        except ValueError:
+            return False
+        return True
 
     def heads(self, inputs: Tensor) -> int:
         """The number of outputs, found by a trial of the first of the inputs (members, n, ...).
@@ -175,6 +188,12 @@ class PureNetwork:
 def slices(length: Natural, size: Count) -> Iterator[slice]:
     """Cut a range into consecutive slices of one size; the last one may be shorter."""
     return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+def _is_whole(value: ArrayLike) -> bool:
+    if isinstance(value, Tensor):
+        return not (value.is_floating_point() or value.dtype is torch.bool)
+    return np.asarray(value).dtype.kind in "iu"
 
 
 def _plain(value: ArrayLike) -> ArrayLike:

@@ -44,7 +44,7 @@ class Law(NamedTuple):
     name
         "constant", "power law", "other decay", "growth", or "too short".
     change
-        The largest over the smallest size, of the median over members.
+        The largest over the smallest size, of the median over members; NaN where it is too short.
     exponent
         Of the power law, where one was fitted; else NaN.
     certain, possible
@@ -102,7 +102,7 @@ def classify(
     Returns
     -------
     Law
-        The law; "too short" for fewer than three epochs, or where no member is left.
+        The law; "too short", with NaN for its numbers, for fewer than three epochs or where no member is left.
     """
     size = _positive(size)
     if size.sizes["epoch"] < 3 or not len(size):

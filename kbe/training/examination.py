@@ -79,7 +79,8 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
     tensors = held(trial)
     own = [tensor.detach().clone() for tensor in tensors]
     other = [elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor.detach().clone() for tensor in tensors]
-    with settled(seed=0, dtype=x.dtype, device=x.device):
+    real = next(tensor.dtype for tensor in tensors if tensor.is_floating_point())
+    with settled(seed=0, dtype=real, device=x.device):
         _put(tensors, other)
         given, random = _tried(name, trial, x)
         rest, noise = _tried(f"{name} in evaluation mode", trial.eval(), x)

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from kbe.checks import Count, Holds, Natural, Points, Whole, checked
+from kbe.checks import Count, Holds, Natural, Points, Shaped, Whole, checked
 from kbe.data import arrays
 from kbe.training.calling import settled
 
@@ -64,7 +64,7 @@ def epoch_grid(epochs: Natural, count: Annotated[int, Whole(2)] = 100) -> np.nda
 @checked
 def follow(
     trainer: Trainer,
-    kept: np.ndarray,
+    kept: Annotated[np.ndarray, Shaped("epochs", low=0, increasing=True)],
     epochs: Natural,
     members: Count,
     keep_parameters: bool = False,
@@ -95,7 +95,7 @@ def follow(
     history: dict[str, list[np.ndarray]] = {"outputs": [], "parameters": []}
     done, stride = 0, 1
     with tqdm(total=epochs, disable=not progress, unit="epoch", desc=f"{members} members") as bar:
-        for epoch in [*kept, epochs]:
+        for epoch in [*kept.astype(int), epochs]:
             while done < epoch:
                 start, now = time.perf_counter(), min(stride, epoch - done)
                 trainer.advance(now)

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call, jacrev
 
 from kbe.response.functional import PureNetwork, slices
+from kbe.response.operators import kernel_operator
+from kbe.response.tangent_kernel import neural_tangent_kernel
 
 SMALL = nn.Linear(4, 2)
 
@@ -113,3 +116,39 @@ def test_modules_that_are_no_function_from_inputs_to_heads_are_refused(module, s
 def test_what_does_not_fit_is_refused_in_a_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+class Words(nn.Module):
+    """Whole numbers up to 400 that it looks up, which a number in bfloat16 cannot tell apart, and a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.layer = nn.Embedding(401, 3), nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.table(x).tanh().flatten(1))
+
+
+@pytest.mark.parametrize("form", [list, np.array, torch.tensor, lambda rows: np.array(rows, np.uint16)])
+def test_whole_numbers_stay_whole_for_a_module_that_takes_them(form):
+    module, rows = Words().double(), [[0, 399], [400, 1], [399, 1]]
+    weights = dict(module.named_parameters())
+    slopes = jacrev(lambda held: functional_call(module, held, torch.tensor(rows)))(weights).values()
+    flat = torch.cat([one.detach().flatten(2) for one in slopes], 2)
+    expected = torch.einsum("iap,jbp->ijab", flat, flat).numpy()
+    np.testing.assert_allclose(neural_tangent_kernel(module, form(rows)), expected, rtol=1e-12)
+    np.testing.assert_allclose(neural_tangent_kernel(module, form(rows), form(rows[:1])), expected[:, :1], rtol=1e-12)
+    by_batches = kernel_operator(module, [torch.tensor(rows[:2]), torch.tensor(rows[2:])])
+    np.testing.assert_allclose(
+        by_batches @ np.eye(6), expected.transpose(0, 2, 1, 3).reshape(6, 6), rtol=1e-12, atol=1e-14
+    )
+    in_bfloat16 = neural_tangent_kernel(module, form(rows), dtype=torch.bfloat16, tensor=True)
+    np.testing.assert_allclose(in_bfloat16.float(), expected, atol=0.02 * expected.max())
+    with pytest.raises(ValueError, match=r"it takes whole numbers, while inputs come as real ones"):
+        neural_tangent_kernel(module, np.array(rows, float))
+
+
+def test_whole_numbers_are_real_ones_for_a_module_that_takes_those():
+    module = nn.Linear(2, 2)
+    whole, real = (neural_tangent_kernel(module, x) for x in ([[0, 1], [2, 3]], [[0.0, 1.0], [2.0, 3.0]]))
+    np.testing.assert_array_equal(whole, real)
