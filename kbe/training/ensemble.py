@@ -117,7 +117,8 @@ def train(
         `mu` and, with a second head, `sigma` (member, epoch, point), with more than two heads all of them
         as `output` (..., head), in evaluation mode, so that drop-out masks in training only;
         `loss` (member, epoch), reduced like the training's; `onset` (member), infinite where
-        there was none, and beyond which numbers may be NaN; `x` and `y`; with `keep_parameters` also `parameters` (member, epoch, parameter).
+        there was none, and beyond which numbers may be NaN; `x` and `y`; with `keep_parameters` also
+        `parameters` (member, epoch, parameter).
         What was trained, how, and the path that ran are attributes.
 
     Raises

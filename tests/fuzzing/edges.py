@@ -66,10 +66,10 @@ def _bounds(cell: str, values: Mapping[str, Any], cells: list[Any]) -> dict[str,
     """What a chapter's cell says of the bounds, where the other parameters have these values."""
     found: dict[str, Any] = {}
     names = dict(values)
-    for one in cells:  # the imports before it
-        if "parameters.check(" in one.source:
-            break
+    for one in cells:  # the imports up to it
         exec("\n".join(line for line in one.source.splitlines() if line.startswith(("import", "from"))), names)
+        if one.source == cell:
+            break
     names["parameters"] = type("Stub", (), {"check": staticmethod(lambda _, **bounds: found.update(bounds))})
     calls = [one for one in ast.parse(cell).body if ast.unparse(one).startswith("parameters.check(")]
     exec(compile(ast.Module(calls, []), "bounds", "exec"), names)
