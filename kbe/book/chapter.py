@@ -127,7 +127,7 @@ class _Verdict:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         one = self._judged
-        mark = badge(one.verdict, f'id="claim-{one.claim.name}"', "span")
+        mark = report.badge(one.verdict, f'id="claim-{one.claim.name}"', "span")
         line = f"**{mark}** {one.claim.statement} {report.result(one)}; it holds if {one.claim.criterion}."
         return {"text/markdown": line, "text/plain": repr(self)}
 
@@ -173,11 +173,6 @@ def finite_or_words(value: float | str) -> float | str:
     if isinstance(value, str) or math.isfinite(value):
         return value
     return "not measured" if math.isnan(value) else "∞" if value > 0 else "−∞"
-
-
-def badge(verdict: str, attributes: str, tag: str) -> str:
-    """A verdict as inline HTML, which Markdown passes on; where there is no HTML the word stays."""
-    return f'<{tag} class="kbe-verdict kbe-{verdict.replace(" ", "-")}" {attributes}>{verdict}</{tag}>'
 
 
 def handed_on(cells: Iterable[Mapping[str, Any]]) -> dict[str, int | float | str]:

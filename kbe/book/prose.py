@@ -66,6 +66,9 @@ class Prose:
         self._known[page] = _Measured(made.cells)
         for holder, key in _texts(made):
             holder[key] = self.in_text(holder[key], page)
+        for output in (output for cell in made.cells for output in cell.get("outputs", [])):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = _leading_to_report(output.data["text/markdown"], page)
         return made
 
     def _measured(self, page: str) -> _Measured:
@@ -85,6 +88,15 @@ def _texts(notebook: nbformat.NotebookNode) -> Iterator[tuple[dict[str, Any], st
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
         if "caption" in figure:
             yield figure, "caption"
+
+
+def _leading_to_report(text: str, page: str) -> str:
+    """A verdict where it is measured leads to its row in the table of all claims, which leads here."""
+    return re.sub(
+        r'<span (class="kbe-verdict [^>]*id="claim-([\w-]+)")>(.*?)</span>',
+        rf'<a \1 href="report.html#{page}:\2">\3</a>',
+        text,
+    )
 
 
 class _Measured:
@@ -114,4 +126,4 @@ class _Measured:
         one = self._claims[name]
         title = f"{one.claim.statement} {report.result(one)}".replace('"', "&quot;")
         where = f"{page}.html" if page else ""
-        return chapter.badge(one.verdict, f'href="{where}#claim-{name}" title="{title}"', "a")
+        return report.badge(one.verdict, f'href="{where}#claim-{name}" title="{title}"', "a")

@@ -10,6 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 from kbe.book.claims import FAILS, HOLDS, UNDECIDED, Claim, Judged
 from kbe.book.tables import Table
 from kbe.refusals import shown
@@ -74,18 +77,35 @@ def claims_in(cells: Iterable[Mapping[str, Any]]) -> list[Judged]:
     ]
 
 
-def report(notebooks: Iterable[str | Path]) -> Table:
-    """The claims of many chapters in one table, from their stored outputs, each with its full name, `chapter:name`."""
+def report(chapters: Mapping[str, Sequence[Judged]]) -> Table:
+    """The claims of many chapters in one table, each with its full name, `chapter:name`, and leading to its chapter."""
     rows = [
-        [f"`{Path(notebook).stem}:{one.claim.name}`", *_row(one)] for notebook in notebooks for one in stored(notebook)
+        [_leading(one, name), one.claim.statement, one.claim.cited, result(one), f"`{name}:{one.claim.name}`"]
+        for name, judged in chapters.items()
+        for one in judged
     ]
-    return Table(("Name", *_HEAD), rows)
+    return Table(("Verdict", "Claim", "Place", "Result", "Name"), rows)
 
 
-def tally(judged: Iterable[Judged]) -> str:
-    """How many claims hold, do not hold and are undecided, in one line."""
-    counts = Counter(one.verdict for one in judged)
-    return ", ".join(f"{verdict}: {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED))
+def counts(chapters: Mapping[str, Sequence[Judged]]) -> xr.DataArray:
+    """How many claims hold, do not hold and are undecided: (chapter, source, verdict), the source paper or book."""
+    labels = {"chapter": list(chapters), "source": ["paper", "book"], "verdict": [HOLDS, FAILS, UNDECIDED]}
+    found = xr.DataArray(np.zeros([len(one) for one in labels.values()], int), labels, list(labels))
+    for name, judged in chapters.items():
+        for one in judged:
+            found.loc[name, one.claim.source, one.verdict] += 1
+    return found
+
+
+def _leading(one: Judged, chapter: str) -> str:
+    """A verdict that leads to where it is measured, and to which that place leads."""
+    where = f'href="{chapter}.html#claim-{one.claim.name}" id="{chapter}:{one.claim.name}"'
+    return badge(one.verdict, where, "a")
+
+
+def badge(verdict: str, attributes: str, tag: str) -> str:
+    """A verdict as inline HTML, which Markdown passes on; where there is no HTML the word stays."""
+    return f'<{tag} class="kbe-verdict kbe-{verdict.replace(" ", "-")}" {attributes}>{verdict}</{tag}>'
 
 
 def _record(one: Judged) -> dict[str, Any]:

@@ -18,11 +18,11 @@ def variances(run: TwoHeads) -> xr.Dataset:
     -------
     xarray.Dataset
         `squared_error` (V), `predicted` (V*) and `gap`, each (member, epoch), NaN where an output
-        is not finite or a sigma not positive, and `onset` (member) if the run has it, infinite where there was none.
+        is not finite or a sigma is negative, and `onset` (member) if the run has it, infinite where there was none.
     """
     squared_error = ((run.y - run.mu) ** 2).mean("point", skipna=False)
     predicted = (run.sigma**2).mean("point", skipna=False)
     both = xr.Dataset({"squared_error": squared_error, "predicted": predicted}, attrs=run.attrs)
-    both = both.where(np.isfinite(squared_error) & np.isfinite(predicted) & (run.sigma > 0).all("point"))
+    both = both.where(np.isfinite(squared_error) & np.isfinite(predicted) & (run.sigma >= 0).all("point"))
     result = both.assign(gap=abs(both.squared_error - both.predicted))
     return result.assign(onset=run.onset) if "onset" in run else result

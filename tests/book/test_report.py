@@ -40,11 +40,25 @@ def test_report_reads_back_what_a_notebook_stores(tmp_path):
     ]
     notebook = write(tmp_path / "chapter.ipynb", judged)
     assert report.stored(notebook) == judged
-    assert report.tally(judged) == "holds: 1, does not hold: 1, undecided: 0"
-    text = repr(report.report([notebook]))
-    assert text.startswith("| Name | Verdict |")
-    assert "| `chapter:grows` | **holds** |" in text and "| `chapter:onset-20` | **does not hold** |" in text
-    assert "12 members (3 left out)" in text
+
+
+def test_the_report_counts_by_chapter_source_and_verdict_and_leads_to_each_claim():
+    held = claim("grows", above=1).judge_value(2, (1.5, 2.5), 12, left_out=3)
+    failed = claim("onset-20", below=1).judge_value(2, (1.5, 2.5), 12)
+    own = claim("own", below=1, source="book").judge_value(2, (0.5, 2.5), 12)
+    chapters = {"scale": [held, failed], "density": [failed, own, own]}
+    counts = report.counts(chapters)
+    assert counts.dims == ("chapter", "source", "verdict")
+    assert counts.verdict.values.tolist() == ["holds", "does not hold", "undecided"]
+    assert counts.sel(source="paper").values.tolist() == [[1, 1, 0], [0, 1, 0]]
+    assert counts.sel(source="book").values.tolist() == [[0, 0, 0], [0, 0, 2]]
+    rows = report.report(chapters).rows
+    assert [row[-1] for row in rows] == [
+        "`scale:grows`", "`scale:onset-20`", "`density:onset-20`", "`density:own`", "`density:own`",
+    ]  # fmt: skip
+    link = '<a class="kbe-verdict kbe-does-not-hold" href="density.html#claim-onset-20" id="density:onset-20">'
+    assert rows[2][:4] == [f"{link}does not hold</a>", "It is so.", "III.A", "2 (1.5 to 2.5), 12 members"]
+    assert rows[0][3].endswith("12 members (3 left out)") and rows[3][2] == "III.A (this book)"
 
 
 NARROW = [
@@ -64,7 +78,8 @@ def test_an_interval_of_no_width_says_how_many_members_agree(judge, result, tmp_
     judged = judge(claim(above=-1))
     (row,) = report.claim_table([judged]).rows
     assert row[-1] == result
-    assert report.report([write(tmp_path / "x.ipynb", [judged])]).rows[0][-1] == result
+    (again,) = report.stored(write(tmp_path / "x.ipynb", [judged]))
+    assert report.result(again) == result
 
 
 def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
@@ -72,9 +87,8 @@ def test_claims_stored_without_names_ask_for_a_regeneration(tmp_path):
     stored = json.loads(notebook.read_text())
     del stored["cells"][0]["outputs"][0]["data"][MIME]["claims"][0]["claim"]["name"]
     notebook.write_text(json.dumps(stored))
-    for read in (report.stored, lambda path: report.report([path])):
-        with pytest.raises(ValueError, match=r"^notebook is .*chapter\.ipynb'.* run `make notebooks`\.$"):
-            read(notebook)
+    with pytest.raises(ValueError, match=r"^notebook is .*chapter\.ipynb'.* run `make notebooks`\.$"):
+        report.stored(notebook)
 
 
 def test_two_claims_of_one_name_make_no_table():

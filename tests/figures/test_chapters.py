@@ -26,9 +26,11 @@ from kbe.figures import (
     mean_field,
     minor_modes,
     model,
+    nan_in_training,
     one_hidden_layer,
     one_point,
     plasticity,
+    report,
     response_law,
     robust_losses,
     scale,
@@ -277,6 +279,25 @@ def test_fig1_and_fig6_end_trajectories_at_the_onset_unless_jumps_are_wanted(jum
     assert isinstance(arrows.norm, LogNorm) and axes.get_xlabel() == r"$|y - \mu|$" and axes.get_ylabel() == r"$\sigma$"
     np.testing.assert_allclose(arrows.get_array(), FIELD.steepness.values.ravel())
     np.testing.assert_allclose([arrows.U, arrows.V], [[0.6] * 4, [-0.8] * 4])
+
+
+def test_a_product_is_a_line_a_member_with_gaps_where_a_logarithm_has_none():
+    product = array([[0.5, 1, 3, nan], [-1.0, 2, 4, 5]], member=[0, 1], epoch=EPOCHS)
+    (axes,) = drawn(nan_in_training.product_before_onset, product).axes
+    np.testing.assert_array_equal(axes.lines[0].get_data(), [EPOCHS, [0.5, 1, 3, nan]])
+    np.testing.assert_array_equal(axes.lines[1].get_data(), [EPOCHS, [nan, 2, 4, 5]])
+    assert axes.lines[2].get_ydata()[0] == 2 and axes.get_yscale() == "log"
+    assert "2 of them cross 2" in axes.figure.get_label()
+
+
+def test_verdicts_are_bars_one_after_another_with_the_first_chapter_on_top():
+    counts = array([[1, 2, 4], [8, 16, 32]], chapter=["one_point", "scale"], verdict=["holds", "does not hold", "open"])
+    (axes,) = drawn(report.verdicts_by_chapter, counts).axes
+    bars = [[(bar.get_x(), bar.get_width()) for bar in group] for group in axes.containers]
+    assert bars == [[(0, 1), (0, 8)], [(1, 2), (8, 16)], [(3, 4), (24, 32)]]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one point", "scale"] and axes.yaxis_inverted()
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["holds", "does not hold", "open"]
+    assert "are in scale, 16 of 56" in axes.figure.get_label()
 
 
 def test_a_dashed_share_has_the_colour_of_the_one_before():
