@@ -2,12 +2,16 @@
 // is whole.
 document.addEventListener("DOMContentLoaded", () => {
   const table = [...document.querySelectorAll("table")].find((one) =>
-    [...one.querySelectorAll("thead th")].map((cell) => cell.textContent).join() === "Verdict,Claim,Place,Result,Name");
+    [...one.querySelectorAll("thead th")].map((cell) => cell.textContent).join() === "Verdict,Claim,Result,Place and name");
   if (!table) return;
-  const rows = [...table.tBodies[0].rows].map((row) => {
-    const [verdict, , place, , name] = [...row.cells].map((cell) => cell.textContent.trim());
-    return { row, text: row.textContent.toLowerCase(), verdict, chapter: name.split(":")[0], section: place.split(/[,(]/)[0].trim() };
-  });
+  table.classList.add("kbe-claims");
+  const rows = [...table.tBodies[0].rows].map((row) => ({
+    row,
+    text: row.textContent.toLowerCase(),
+    verdict: row.cells[0].textContent.trim(),
+    chapter: row.cells[3].querySelector("code").textContent.split(":")[0],
+    section: row.cells[3].firstChild.textContent.split(/[,(]/)[0].trim(),
+  }));
   const form = document.createElement("form");
   form.className = "kbe-filter";
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -80,11 +80,11 @@ def claims_in(cells: Iterable[Mapping[str, Any]]) -> list[Judged]:
 def report(chapters: Mapping[str, Sequence[Judged]]) -> Table:
     """The claims of many chapters in one table, each with its full name, `chapter:name`, and leading to its chapter."""
     rows = [
-        [_leading(one, name), one.claim.statement, one.claim.cited, result(one), f"`{name}:{one.claim.name}`"]
+        [_leading(one, name), one.claim.statement, result(one), f"{one.claim.cited} `{name}:{one.claim.name}`"]
         for name, judged in chapters.items()
         for one in judged
     ]
-    return Table(("Verdict", "Claim", "Place", "Result", "Name"), rows)
+    return Table(("Verdict", "Claim", "Result", "Place and name"), rows)
 
 
 def counts(chapters: Mapping[str, Sequence[Judged]]) -> xr.DataArray:
