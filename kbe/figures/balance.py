@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbe.figures.bands import band, plain_numbers
-from kbe.figures.style import WIDTH
+from kbe.figures.style import MARKERS, WIDTH, look
+from kbe.figures.words import described, rounded
 
 
 def local_step(
@@ -23,7 +24,7 @@ def local_step(
     outputs and the `law` that they should follow (scale), over the inverse width beta of the kernel, the `scales`.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.0))
-    _median(above, epochs, errors, color="C0", label="average networks")
+    middle = _median(above, epochs, errors, color="C0", label="average networks")
     above.axhline(0.5, ls=":", color="C5", label="criterion")
     above.set(xscale="symlog", yscale="log", xlabel="epoch", ylabel="relative error of the rate", xlim=(0, None))
     above.legend(loc="upper left")
@@ -32,7 +33,13 @@ def local_step(
     below.set(xlabel=r"inverse width $\beta$ of the kernel", ylabel="relative error of the rate")
     below.legend(loc="lower left")
     plain_numbers(below.xaxis, minor=True)
-    return figure
+    return described(
+        figure,
+        f"Relative error of the rate. Above, networks over the epochs: the median goes from {_course(epochs, middle)}. "
+        f"Below, smooth outputs over the kernel's inverse width: it falls from {rounded(smooth[0])} at "
+        f"{rounded(scales[0])} to {rounded(smooth[-1])} at {rounded(scales[-1], '.3g')}; the law from "
+        f"{rounded(law[0])} to {rounded(law[-1])}.",
+    )
 
 
 def expansion(profile: xr.DataArray, fitted: np.ndarray, counts: np.ndarray, misfits: dict[str, np.ndarray]) -> Figure:
@@ -43,19 +50,30 @@ def expansion(profile: xr.DataArray, fitted: np.ndarray, counts: np.ndarray, mis
     numbers of scales, the `counts`.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.0))
-    for colour, epoch in enumerate(profile.epoch.values):
+    for k, epoch in enumerate(profile.epoch.values):
         measured = profile.sel(epoch=epoch)
-        above.plot(profile.distance, measured, "o", ms=4, color=f"C{colour}", label=f"epoch {epoch}")
-        above.plot(profile.distance, fitted[colour], lw=1.1, color=f"C{colour}")
+        above.plot(profile.distance, measured, MARKERS[k], ms=4, color=f"C{k}", label=f"epoch {epoch}")
+        above.plot(profile.distance, fitted[k], lw=1.1, **look(k))
     above.axhline(0, lw=0.8, color="C5")
     above.set(xlabel="Hamming distance $d$", ylabel="$K(d) / K(0)$")
     above.legend(loc="center right", bbox_to_anchor=(1, 0.55))
-    for colour, (name, values) in enumerate(misfits.items()):
-        below.plot(counts, values, "o-", color=f"C{colour}", label=name)
+    for k, (name, values) in enumerate(misfits.items()):
+        below.plot(counts, values, marker=MARKERS[k], **look(k), label=name)
     below.set(xlabel="number of scales", ylabel="misfit", ylim=(0, None))
     below.set_xticks(counts)
     below.legend(loc="best")
-    return figure
+    courses = (
+        f"at epoch {epoch}, it falls to {rounded(one[1:2].min())} at distance {rounded(profile.distance[1])} and is "
+        f"{rounded(one[-1])} at {rounded(profile.distance[-1])}"
+        for epoch, one in zip(profile.epoch.values, profile.values, strict=True)
+        if len(one) > 1
+    )
+    left = (f"{rounded(values[0])} to {rounded(values[-1])} ({name})" for name, values in misfits.items())
+    return described(
+        figure,
+        f"Above, the kernel of one network relative to distance 0: {'; '.join(courses)}. Below, the misfit with "
+        f"{counts[0]} to {counts[-1]} scales: {', '.join(left)}.",
+    )
 
 
 def resting_places(epochs: np.ndarray, distances: dict[str, np.ndarray]) -> Figure:
@@ -64,28 +82,38 @@ def resting_places(epochs: np.ndarray, distances: dict[str, np.ndarray]) -> Figu
     The `distances` (member, epoch) by name are root mean squares, in the unit of y.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
-    for colour, (name, values) in enumerate(distances.items()):
-        _median(axes, epochs, values, color=f"C{colour}", label=name)
+    courses = [
+        f"from {name}, {_course(epochs, _median(axes, epochs, values, **look(k), label=name))}"
+        for k, (name, values) in enumerate(distances.items())
+    ]
     axes.set(xscale="symlog", yscale="log", xlabel="epoch", ylabel="distance of the outputs", xlim=(0, None))
     axes.legend(loc="lower left")
-    return figure
+    return described(figure, f"Median distances of the outputs over the epochs: {'; '.join(courses)}.")
 
 
-def scale_in_theory(times: np.ndarray, line: np.ndarray, law: np.ndarray, explained: np.ndarray) -> Figure:
+def scale_in_theory(
+    times: np.ndarray, line: np.ndarray, law: np.ndarray, prefactor: float, explained: np.ndarray
+) -> Figure:
     """The scale of averaging under the exact linear dynamics on a line, over the `times`.
 
-    Above the scale that fits best, the `line`, and its `law`; below the share of the outputs' variation `explained`
-    by the local average; each (time).
+    Above the scale that fits best, the `line`, its `law`, and the law times a `prefactor`; below the share of the
+    outputs' variation `explained` by the local average; each (time).
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.4), sharex=True, height_ratios=(1.6, 1))
     above.plot(times, line, "o", ms=4, label="best scale")
     above.plot(times, law, "--", color="C1", label=r"$\sqrt{2 \beta n t}$")
+    above.plot(times, prefactor * law, ":", color="C2", label=rf"${prefactor:.2f} \sqrt{{2 \beta n t}}$")
     above.set(xscale="log", yscale="log", ylabel=r"scale $\alpha$")
     above.legend(loc="upper left")
     plain_numbers(above.yaxis, minor=True)
     below.plot(times, explained, "o-", ms=4)
-    below.set(xscale="log", xlabel="time $t$", ylabel="explained", ylim=(0, 1.05))
-    return figure
+    below.set(xscale="log", xlabel="time $t$", ylabel="explained", ylim=(None, 1))
+    return described(
+        figure,
+        f"From time {rounded(times[0])} to {rounded(times[-1])}, logarithmic. Above, the best scale goes from "
+        f"{rounded(line[0])} to {rounded(line[-1])}, and the law from {rounded(law[0])} to {rounded(law[-1])}. Below, "
+        f"the share explained: {rounded(explained[0])} at first, {rounded(explained[-1])} in the end.",
+    )
 
 
 def scale_in_networks(
@@ -98,15 +126,27 @@ def scale_in_networks(
     NaN for a member without a scale.
     """
     figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.8), sharex=True)
-    _median(above, epochs, alpha, color="C0")
+    scale = _median(above, epochs, alpha, color="C0")
     above.set(xscale="symlog", ylabel=r"scale $\alpha$ (1 / bit)", xlim=(0, None))
-    _median(below, epochs, explained, color="C0", label="local average")
-    _median(below, epochs, without_places, color="C1", label="mean and own target alone")
+    near = _median(below, epochs, explained, **look(0), label="local average")
+    far = _median(below, epochs, without_places, **look(1), label="mean and own target alone")
     below.set(xlabel="epoch", ylabel="explained", ylim=(-0.55, 1.05))
     below.legend(loc="upper left")
-    return figure
+    return described(
+        figure,
+        f"Over the epochs, medians. Above, the scale per bit: {_course(epochs, scale)}. Below, the share explained by "
+        f"the local average: {_course(epochs, near)}; by the mix without distance: {_course(epochs, far)}.",
+    )
 
 
-def _median(axes: Axes, epochs: np.ndarray, values: np.ndarray, **line: Any) -> None:
-    """The median of the members, and a band that holds two thirds of them."""
-    band(axes, epochs, np.nanquantile(values, (1 / 6, 0.5, 5 / 6), axis=0), alpha=0.22, **line)
+def _median(axes: Axes, epochs: np.ndarray, values: np.ndarray, **line: Any) -> np.ndarray:
+    """The median of the members, which is drawn with a band that holds two thirds of them."""
+    quantiles = np.nanquantile(values, (1 / 6, 0.5, 5 / 6), axis=0)
+    band(axes, epochs, quantiles, alpha=0.22, **line)
+    return quantiles[1]
+
+
+def _course(epochs: np.ndarray, curve: np.ndarray) -> str:
+    """A curve over the epochs in words: its start, its middle and its end."""
+    places = (0, len(epochs) // 2, len(epochs) * 3 // 4, -1)
+    return ", ".join(f"{rounded(curve[k])} at epoch {epochs[k]}" for k in places)
