@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import plain_numbers
 from kbe.figures.style import WIDTH, legend_below, look
+from kbe.figures.words import all_last, described, first, last, rounded
 
 QUANTITIES = {
     "own": "coverage, own targets",
@@ -42,7 +43,13 @@ def intervals(truth: xr.Dataset, predicted: Mapping[str, xr.Dataset], reach: flo
     axes[-1, 0].set_xlabel("held-out inputs, in the order of their true mean")
     axes[0, 0].set_ylim(-0.2, 1.2)
     legend_below(figure, 3)
-    return figure
+    true_width = float((2 * reach * sorted_truth.deviation).median())
+    widths = [f"at {name} {rounded((2 * reach * one.sigma).median())}" for name, one in predicted.items()]
+    return described(
+        figure,
+        f"{len(order)} inputs, true means from {first(sorted_truth['mean'])} to {last(sorted_truth['mean'])}. The "
+        f"median width of an interval is {rounded(true_width)} in truth; predicted, {', '.join(widths)}.",
+    )
 
 
 def over_training(curves: Mapping[str, xr.Dataset], level: float) -> Figure:
@@ -61,7 +68,13 @@ def over_training(curves: Mapping[str, xr.Dataset], level: float) -> Figure:
         axis.set_ylim(0.45, 1.02)
     axes[2].set(xlabel="epochs", ylim=(-2.5, 0.1))
     legend_below(figure, 2)
-    return figure
+    own, held_out, score = ({name: curve[variable] for name, curve in curves.items()} for variable in QUANTITIES)
+    return described(
+        figure,
+        f"Over the epochs, on a logarithmic axis, three panels. The coverage of own targets ends at {all_last(own)}; "
+        f"that of held-out inputs at {all_last(held_out)}; it should be {rounded(level)}. The log score minus that of "
+        f"the truth ends at {all_last(score)} nats.",
+    )
 
 
 def against_error(curves: Mapping[str, xr.Dataset], level: float, truth: float) -> Figure:
@@ -80,4 +93,9 @@ def against_error(curves: Mapping[str, xr.Dataset], level: float, truth: float) 
     axes.invert_xaxis()
     plain_numbers(axes.xaxis, (1, 1.5, 2, 3, 4, 6, 8))
     legend_below(figure, 2)
-    return figure
+    ends = [f"{name}, {last(curve.held_out)} at {last(curve.squared_error)}" for name, curve in curves.items()]
+    return described(
+        figure,
+        f"The coverage against V, which falls to the right, where each loss ends: {'; '.join(ends)}. The dotted line "
+        f"stands at V = {rounded(truth)}, the level line at {rounded(level)}.",
+    )
