@@ -399,9 +399,9 @@ def test_coverage_against_the_error_runs_to_the_right():
     assert axes.xaxis_inverted() and list(axes.lines[2].get_xdata()) == [1.5, 1.5]
 
 
-def test_each_share_lost_is_a_line_at_its_own_places():
+def test_each_share_diverged_is_a_line_at_its_own_places():
     first, second = array([0.0, 0.5, 1], epoch=[0, 10, 20]), array([0.0, 0.1], time=[0.0, 2.5])
-    above, below = drawn(dropout.shares_lost, {"a": {"x": first, "y": second}, "b": {"x": second}}, "epochs").axes
+    above, below = drawn(dropout.shares_diverged, {"a": {"x": first, "y": second}, "b": {"x": second}}, "epochs").axes
     np.testing.assert_allclose(above.lines[0].get_data(), [[0, 10, 20], [0, 0.5, 1]])
     np.testing.assert_allclose(above.lines[1].get_data(), [[0, 2.5], [0, 0.1]])
     assert above.lines[0].get_linestyle() != above.lines[1].get_linestyle() and below.get_xlabel() == "epochs"
