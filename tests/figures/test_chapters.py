@@ -426,9 +426,10 @@ def test_variability_names_each_density():
 
 
 def test_bars_add_up_to_all_networks_and_the_first_is_on_top():
-    shares = {"one": {"cured": 0.5, "kept": 0.3, "lost": 0.2}, "two": {"cured": 0.0, "kept": 0.0, "lost": 1.0}}
+    first, second = ({"trained": one, "untrained": 0.8 - one, "diverged": 0.2} for one in (0.5, 0.1))
+    shares = {"one": first, "two": second}
     axes = drawn(bayes.what_becomes, shares).axes[0]
-    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [0.5, 0, 0.3, 0, 0.2, 1])
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [0.5, 0.1, 0.3, 0.7, 0.2, 0.2])
     np.testing.assert_allclose([bar.get_x() for bar in axes.patches[::2]], [0, 0.5, 0.8])
     assert axes.yaxis_inverted()
 
