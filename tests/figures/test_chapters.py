@@ -138,6 +138,8 @@ FIGURES = [
      {(0, 0): [0.4, 0.4], (0, 2): PARTS["error"]}),
     (local_variance.against_truth, (ROWS[0] / 20, {"alone": ROWS[0] / 40, "averaged": ROWS[0] / 20}), "xy",
      {(0, 0): ROWS[0] / 40, (1, 0): ROWS[0] / 20}),
+    (response_law.exponents_of_inputs, ({"a": (ROWS[0], ROWS[1]), "b": (ROWS[2], np.array([1, nan, 3, 4]))},), "",
+     {(0, 0): ROWS[1], (0, 1): [1, nan, 3, 4]}),
     (response_law.shapes_in_training, ({"start": PROFILE - 1},), "y", {(0, 0): [2, 1, nan]}),
     (mean_field.splits_over_epochs, ({"n": THREE, "m": 2 * THREE}, {"n": 0.1 * THREE}, {"random": (50, 0.5)}), "x",
      {(0, 0): ROWS[1, 1:], (0, 1): 2 * ROWS[1, 1:], (0, 2): [50, 50], (1, 0): ROWS[1, 1:] / 10, (1, 1): [0.5, 0.5]}),
