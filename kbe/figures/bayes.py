@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import where_positive
 from kbe.figures.style import WIDTH, legend_below, look
+from kbe.figures.words import described, first, last, rounded
 
 OUTCOMES = {
-    "cured": ("kept, has learned", "C0", ""),
-    "kept": ("kept, has not", "C3", "//"),
-    "lost": ("lost", "C1", "xx"),
+    "trained": ("stable and trained", "C0", ""),
+    "untrained": ("stable, not trained", "C3", "//"),
+    "diverged": ("diverged", "C1", "xx"),
 }
 
 
@@ -32,11 +33,21 @@ def deviations_to_floor(groups: dict[str, xr.Dataset]) -> Figure:
     axes[0].set(ylabel="$V$", yscale="log", ylim=(1e-4, 1))
     axes[1].set(ylabel="$V^*$", yscale="log", ylim=(1e-2, 1), xlabel="epochs")
     legend_below(figure, 2)
-    return figure
+    ends = [
+        f"{name}, V {first(where_positive(group.squared_error))} and {last(where_positive(group.squared_error))}, "
+        f"V* {first(where_positive(group.predicted))} and {last(where_positive(group.predicted))}"
+        + (f" above the thin line at {rounded(group.floor)}" if float(group.floor) > 0 else "")
+        for name, group in groups.items()
+    ]
+    return described(
+        figure,
+        f"Medians of V, above, and V*, below, over the epochs on logarithmic axes, at the beginning and at the end of "
+        f"each curve: {'; '.join(ends)}.",
+    )
 
 
 def what_becomes(shares: dict[str, dict[str, float]]) -> Figure:
-    """The `shares` of networks that are `cured`, `kept` without having learned, and `lost`, a bar for each approach.
+    """The `shares` of networks `trained` and stable, `untrained` but stable, and `diverged`, a bar for each approach.
 
     The three sum to one; the first approach stands on top.
     """
@@ -48,8 +59,13 @@ def what_becomes(shares: dict[str, dict[str, float]]) -> Figure:
         start += width
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of networks")
-    legend_below(figure, 3)
-    return figure
+    legend_below(figure, 2)
+    ends = [f"{name} {rounded(one['trained'])} and {rounded(one['diverged'])}" for name, one in shares.items()]
+    return described(
+        figure,
+        f"A bar for each approach. The share of networks that are stable and trained, and of those that have diverged: "
+        f"{'; '.join(ends)}.",
+    )
 
 
 def scores_over_epochs(groups: dict[str, xr.DataArray], truth: float) -> Figure:
@@ -67,4 +83,18 @@ def scores_over_epochs(groups: dict[str, xr.DataArray], truth: float) -> Figure:
     )
     axes.set(xlabel="epochs", ylabel="log score, nats a point", ylim=(-2, truth + 0.25))
     legend_below(figure, 2)
-    return figure
+    courses = [f"{name}, {_best(score)} at best and {last(score)} at its end" for name, score in groups.items()]
+    return described(
+        figure,
+        f"The log score over the epochs, in nats a point, as long as it is finite: {'; '.join(courses)}. A thin line "
+        f"marks the truth, {rounded(truth, '.3g')}.",
+    )
+
+
+def _best(score: xr.DataArray) -> str:
+    """The greatest score that is finite, with its epoch."""
+    finite = score[np.isfinite(score.values)]
+    if not finite.size:
+        return "no number"
+    best = finite[int(np.argmax(finite.values))]
+    return f"{rounded(best)} (epoch {int(best.epoch)})"

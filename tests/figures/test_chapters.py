@@ -138,6 +138,8 @@ FIGURES = [
      {(0, 0): [0.4, 0.4], (0, 2): PARTS["error"]}),
     (local_variance.against_truth, (ROWS[0] / 20, {"alone": ROWS[0] / 40, "averaged": ROWS[0] / 20}), "xy",
      {(0, 0): ROWS[0] / 40, (1, 0): ROWS[0] / 20}),
+    (response_law.exponents_of_inputs, ({"a": (ROWS[0], ROWS[1]), "b": (ROWS[2], np.array([1, nan, 3, 4]))},), "",
+     {(0, 0): ROWS[1], (0, 1): [1, nan, 3, 4]}),
     (response_law.shapes_in_training, ({"start": PROFILE - 1},), "y", {(0, 0): [2, 1, nan]}),
     (mean_field.splits_over_epochs, ({"n": THREE, "m": 2 * THREE}, {"n": 0.1 * THREE}, {"random": (50, 0.5)}), "x",
      {(0, 0): ROWS[1, 1:], (0, 1): 2 * ROWS[1, 1:], (0, 2): [50, 50], (1, 0): ROWS[1, 1:] / 10, (1, 1): [0.5, 0.5]}),
@@ -399,9 +401,9 @@ def test_coverage_against_the_error_runs_to_the_right():
     assert axes.xaxis_inverted() and list(axes.lines[2].get_xdata()) == [1.5, 1.5]
 
 
-def test_each_share_lost_is_a_line_at_its_own_places():
+def test_each_share_diverged_is_a_line_at_its_own_places():
     first, second = array([0.0, 0.5, 1], epoch=[0, 10, 20]), array([0.0, 0.1], time=[0.0, 2.5])
-    above, below = drawn(dropout.shares_lost, {"a": {"x": first, "y": second}, "b": {"x": second}}, "epochs").axes
+    above, below = drawn(dropout.shares_diverged, {"a": {"x": first, "y": second}, "b": {"x": second}}, "epochs").axes
     np.testing.assert_allclose(above.lines[0].get_data(), [[0, 10, 20], [0, 0.5, 1]])
     np.testing.assert_allclose(above.lines[1].get_data(), [[0, 2.5], [0, 0.1]])
     assert above.lines[0].get_linestyle() != above.lines[1].get_linestyle() and below.get_xlabel() == "epochs"
@@ -426,9 +428,10 @@ def test_variability_names_each_density():
 
 
 def test_bars_add_up_to_all_networks_and_the_first_is_on_top():
-    shares = {"one": {"cured": 0.5, "kept": 0.3, "lost": 0.2}, "two": {"cured": 0.0, "kept": 0.0, "lost": 1.0}}
+    first, second = ({"trained": one, "untrained": 0.8 - one, "diverged": 0.2} for one in (0.5, 0.1))
+    shares = {"one": first, "two": second}
     axes = drawn(bayes.what_becomes, shares).axes[0]
-    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [0.5, 0, 0.3, 0, 0.2, 1])
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [0.5, 0.1, 0.3, 0.7, 0.2, 0.2])
     np.testing.assert_allclose([bar.get_x() for bar in axes.patches[::2]], [0, 0.5, 0.8])
     assert axes.yaxis_inverted()
 
