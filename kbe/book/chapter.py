@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -61,7 +61,7 @@ class Claims:
         options = {"place": self._place} | criterion
         self._declared[name] = Claim(name=name, statement=statement, measure=measure, **options)
 
-    def measure(self, name: str, samples: ArrayLike, *statistic: Any, **options: Any) -> None:
+    def measure(self, name: str, samples: Any, *statistic: Any, **options: Any) -> None:
         """Measure a claim over members, as `Claim.judge` does, and show the verdict."""
         self._keep(self._open(name).judge(samples, *statistic, **options))
 
@@ -69,7 +69,7 @@ class Claims:
         """Measure a claim as a share of the members, as `Claim.judge_share` does, and show the verdict."""
         self._keep(self._open(name).judge_share(members, **options))
 
-    def measure_value(self, name: str, estimate: Any, interval: Sequence[float], *members: int, **options: Any) -> None:
+    def measure_value(self, name: str, estimate: Any, interval: Any, *members: int, **options: Any) -> None:
         """Take a measurement that brings its own interval, as `Claim.judge_value` does, and show the verdict."""
         self._keep(self._open(name).judge_value(estimate, interval, *members, **options))
 

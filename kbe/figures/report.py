@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -10,7 +12,7 @@ from matplotlib.figure import Figure
 from kbe.figures.style import WIDTH, legend_below
 from kbe.figures.words import described
 
-_LOOKS = ({"color": "C2"}, {"color": "C1", "hatch": "///"}, {"color": "C3", "hatch": "..."})
+_LOOKS: list[dict[str, Any]] = [{"color": "C2"}, {"color": "C1", "hatch": "///"}, {"color": "C3", "hatch": "..."}]
 
 
 def verdicts_by_chapter(counts: xr.DataArray) -> Figure:
