@@ -11,6 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from kbe.figures.bands import plain_logarithms, where_positive
 from kbe.figures.style import WIDTH, legend_below, look
+from kbe.figures.words import all_last, described, first, last, rounded
 
 FACTORS = {
     "size": "size",
@@ -38,7 +39,12 @@ def response_sizes(panels: dict[str, xr.Dataset], steep: float | None = None) ->
         _guide(axes[0, 0], next(iter(panels.values())), steep)
     axes[-1, 0].set_xlabel("training epochs")
     legend_below(figure, 3)
-    return figure
+    ends = [
+        ", ".join(f"{name} from {first(curve)} to {last(curve)}" for name, curve in curves.items())
+        for curves in panels.values()
+    ]
+    told = "; ".join(f"{title}: {words}" for title, words in zip(panels, ends, strict=True))
+    return described(figure, f"The size of the response over the epochs, on logarithmic axes. {told}.")
 
 
 def factors_in_training(panels: dict[str, xr.Dataset]) -> Figure:
@@ -58,29 +64,42 @@ def factors_in_training(panels: dict[str, xr.Dataset]) -> Figure:
         _mark_stages(axis, drawn)
     axes[-1, 0].set_xlabel("training epochs")
     legend_below(figure, 3)
-    return figure
+    told = [
+        f"{title}: {all_last({label: one[name] / one[name].values[0] for name, label in FACTORS.items()})}"
+        for title, one in panels.items()
+    ]
+    words = f"The factors relative to their start, over the epochs, on logarithmic axes. At the end: {'; '.join(told)}."
+    return described(figure, words)
 
 
 def method_factors(factors: xr.Dataset, expected: dict[str, float]) -> Figure:
     """The methods' factors over training, above, and how well one number describes each method, below.
 
-    `factors` holds `factor` and `cosine` (way, epoch), drawn over the epoch's number from 1; a factor that is not
-    positive leaves a gap. The `expected` levels are marked by their names.
+    `factors` holds `factor` and `cosine` (way, epoch), drawn over the epoch's number from 1; the axis of factors is
+    logarithmic above 1 and linear below, so that negative ones are seen. The `expected` levels are marked by name.
     """
     figure, (top, bottom) = plt.subplots(2, sharex=True, figsize=(WIDTH, 5.6), height_ratios=(5, 2))
     for k, method in enumerate(factors.way.values):
         one = factors.sel(way=method)
-        top.plot(factors.epoch + 1, where_positive(one.factor), **look(k), label=str(method))
+        top.plot(factors.epoch + 1, one.factor.where(np.isfinite(one.factor)), **look(k), label=str(method))
         bottom.plot(factors.epoch + 1, one.cosine, **look(k))
     ink = plt.rcParams["text.color"]
     for label, level in expected.items():
         top.axhline(level, color=ink, linewidth=0.6)
         top.annotate(label, (1.01, level), xycoords=("axes fraction", "data"), va="center", fontsize=9, color=ink)
-    top.set(xscale="log", yscale="log", ylabel="factor $G$ of an epoch")
+    top.axhline(0, color=ink, linewidth=0.6, linestyle=(0, (1, 2)))
+    top.set(xscale="log", ylabel="factor $G$ of an epoch")
+    top.set_yscale("symlog", linthresh=1, linscale=0.5)
     lowest = np.nanmin([0.0, *factors.cosine.values.ravel()])
     bottom.set(xlabel="training epoch", ylabel="cosine", ylim=(lowest - 0.05, 1.05))
     legend_below(figure, 3)
-    return figure
+    ends = all_last({str(method): factors.factor.sel(way=method) for method in factors.way.values})
+    smallest = factors.factor.where(np.isfinite(factors.factor)).min()
+    return described(
+        figure,
+        f"The factor G over the epochs; the median ends at {ends}. The smallest is {rounded(smallest)}. Below, the cosines "
+        f"lie above {rounded(factors.cosine.min())}.",
+    )
 
 
 def _guide(axis: Axes, curves: xr.Dataset, steep: float) -> None:

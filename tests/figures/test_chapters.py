@@ -502,11 +502,12 @@ def test_factors_are_relative_to_their_start_and_the_stages_begin_where_they_do(
     assert [text.get_text() for text in axes.texts] == ["start", "fall", "plateau"]
 
 
-def test_a_negative_factor_leaves_a_gap_and_levels_are_marked():
+def test_a_negative_factor_is_drawn_and_levels_are_marked():
     above, below = drawn(one_hidden_layer.method_factors, FACTORS, {"N": 16.0}).axes
-    np.testing.assert_array_equal(above.lines[0].get_data(), [[1, 2, 11], [1, nan, 2]])
+    np.testing.assert_array_equal(above.lines[0].get_data(), [[1, 2, 11], [1, -1.5, 2]])
     np.testing.assert_array_equal(below.lines[0].get_ydata(), [1, -0.5, 1])
     assert above.lines[1].get_ydata()[0] == 16 and below.get_ylim()[0] < -0.5
+    assert above.get_ylim()[0] < -1.5 and "smallest is -1.5" in above.figure.get_label()
 
 
 def test_the_dimension_has_three_clocks():
