@@ -79,10 +79,11 @@ def method_factors(factors: xr.Dataset, expected: dict[str, float]) -> Figure:
     logarithmic above 1 and linear below, so that negative ones are seen. The `expected` levels are marked by name.
     """
     figure, (top, bottom) = plt.subplots(2, sharex=True, figsize=(WIDTH, 5.6), height_ratios=(5, 2))
+    finite = factors.factor.where(np.isfinite(factors.factor))
+    smallest = finite.min()
     for k, method in enumerate(factors.way.values):
-        one = factors.sel(way=method)
-        top.plot(factors.epoch + 1, one.factor.where(np.isfinite(one.factor)), **look(k), label=str(method))
-        bottom.plot(factors.epoch + 1, one.cosine, **look(k))
+        top.plot(factors.epoch + 1, finite.sel(way=method), **look(k), label=str(method))
+        bottom.plot(factors.epoch + 1, factors.cosine.sel(way=method), **look(k))
     ink = plt.rcParams["text.color"]
     for label, level in expected.items():
         top.axhline(level, color=ink, linewidth=0.6)
@@ -90,15 +91,16 @@ def method_factors(factors: xr.Dataset, expected: dict[str, float]) -> Figure:
     top.axhline(0, color=ink, linewidth=0.6, linestyle=(0, (1, 2)))
     top.set(xscale="log", ylabel="factor $G$ of an epoch")
     top.set_yscale("symlog", linthresh=1, linscale=0.5)
+    top.set_ylim(bottom=1.3 * np.nanmin([0.0, smallest]) - 0.3)
+    top.yaxis.set_major_formatter("{x:g}")
     lowest = np.nanmin([0.0, *factors.cosine.values.ravel()])
     bottom.set(xlabel="training epoch", ylabel="cosine", ylim=(lowest - 0.05, 1.05))
     legend_below(figure, 3)
     ends = all_last({str(method): factors.factor.sel(way=method) for method in factors.way.values})
-    smallest = factors.factor.where(np.isfinite(factors.factor)).min()
     return described(
         figure,
-        f"The factor G over the epochs; the median ends at {ends}. The smallest is {rounded(smallest)}. Below, the cosines "
-        f"lie above {rounded(factors.cosine.min())}.",
+        f"The factor G over the epochs, which ends at {ends}; the smallest is {rounded(smallest)}. Below, the cosines: "
+        f"the smallest is {rounded(factors.cosine.min())}.",
     )
 
 
