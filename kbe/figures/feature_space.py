@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from kbe.figures.bands import bars, where_positive
 from kbe.figures.style import WIDTH, legend_below, look
+from kbe.figures.words import described, first, last, rounded
 
 MARKERS = "osD^vP"
 
@@ -35,7 +36,11 @@ def dimension_in_training(runs: dict[str, xr.Dataset]) -> Figure:
         axis.set(xscale="log", xlabel=label, ylabel="dimension")
     axes[2].invert_xaxis()
     legend_below(figure, 3)
-    return figure
+    told = [
+        f"{name}: from {first(run.dimension)} to {last(run.dimension)}, in {rounded(run.step[-1], '.0f')} steps"
+        for name, run in runs.items()
+    ]
+    return described(figure, f"The median dimension over the epochs, the steps and the loss. {'; '.join(told)}.")
 
 
 def fragility_over_dimension(groups: dict[str, xr.Dataset]) -> Figure:
@@ -52,7 +57,11 @@ def fragility_over_dimension(groups: dict[str, xr.Dataset]) -> Figure:
         axis.set(ylabel=label)
     axes[1].set_xlabel("dimension of the feature space")
     legend_below(figure, 3)
-    return figure
+    told = [
+        f"{name}: " + ", ".join(f"{label} {_range(group[quantity])}" for quantity, label in RATIOS.items())
+        for name, group in groups.items()
+    ]
+    return described(figure, f"Two clouds of points, one a member, over the dimension. {'; '.join(told)}.")
 
 
 def ratios_at_equal_loss(groups: dict[str, xr.Dataset]) -> Figure:
@@ -77,4 +86,17 @@ def ratios_at_equal_loss(groups: dict[str, xr.Dataset]) -> Figure:
     axes[2].set_xlabel("loss at which the networks are compared, falling to the right")
     axes[2].invert_xaxis()
     legend_below(figure, 3)
-    return figure
+    told = [
+        f"{label}: " + ", ".join(f"{name} {first(one)} to {last(one)}" for name, one in _estimates(groups, quantity))
+        for quantity, label in RATIOS.items()
+    ]
+    return described(figure, f"Ratios to the full batch, from the first loss to the last. {'; '.join(told)}.")
+
+
+def _estimates(groups: dict[str, xr.Dataset], quantity: str) -> list[tuple[str, xr.DataArray]]:
+    return [(name, group.estimate.sel(quantity=quantity)) for name, group in groups.items()]
+
+
+def _range(values: xr.DataArray) -> str:
+    finite = values.where(np.isfinite(values))
+    return f"{rounded(finite.min())} to {rounded(finite.max())}"
