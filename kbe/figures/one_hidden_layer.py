@@ -64,8 +64,9 @@ def factors_in_training(panels: dict[str, xr.Dataset]) -> Figure:
         _mark_stages(axis, drawn)
     axes[-1, 0].set_xlabel("training epochs")
     legend_below(figure, 3)
+    plain = {name: label.replace("$", "") for name, label in FACTORS.items()}
     told = [
-        f"{title}: {all_last({label.replace("$", ""): one[name] / one[name].values[0] for name, label in FACTORS.items()})}"
+        f"{title}: {all_last({label: one[name] / one[name].values[0] for name, label in plain.items()})}"
         for title, one in panels.items()
     ]
     words = f"The factors relative to their start, over the epochs, on logarithmic axes. At the end: {'; '.join(told)}."
