@@ -138,7 +138,7 @@ class Holds:
     attributes: str = ""
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset | xr.DataArray:
-        """Return the value with its dimensions in the order of the names."""
+        """Return the value with its dimensions in the order of the names, or as they come where there are dots."""
         found = labels.labelled(name, value, self.names, self.source)
         if missing := [one for one in self.attributes.split() if one not in found.attrs]:
             raise ValueError(f"{name} lacks the attributes {', '.join(missing)}: it must be {self.source}.")

@@ -17,15 +17,16 @@ ORDERED = ("epoch", "step", "time")  # dimensions along which labels are numbers
 
 
 def labelled(name: str, value: Any, wanted: str, source: str) -> xr.Dataset | xr.DataArray:
-    """Return a Dataset that holds variables, or a DataArray, each with its dimensions in the order that is wanted.
+    """Return a Dataset that holds variables, or a DataArray, each with its dimensions, in the order that is wanted.
 
     Parameters
     ----------
     name, value
         Of the parameter.
     wanted
-        `mu(member epoch point) x(... bit) stage`: variables with their dimensions, dots for any others, or one whose
-        dimensions may be any. Dimensions alone, `(member epoch)`, are those of a DataArray.
+        `mu(member epoch point) x(... bit) stage`: variables with their dimensions, or one whose dimensions may be
+        any. With dots there may be others, and all stay in the order in which they come. Dimensions alone,
+        `(member epoch)`, are those of a DataArray.
     source
         What makes one, for the message.
 
@@ -58,7 +59,7 @@ def _in_order(name: str, value: xr.DataArray, wanted: str, source: str) -> xr.Da
     for dim in set(ORDERED) & set(named):
         if value[dim].dtype.kind not in "iuf" or not (np.diff(value[dim]) > 0).all():
             raise ValueError(f"{name} has the {dim}s {shown(value[dim].values)}: they must be numbers that increase.")
-    return value.transpose(*dims)
+    return value if ... in dims else value.transpose(*dims)
 
 
 def same_labels(name: str, value: Any, known: dict[str, Any]) -> Any:

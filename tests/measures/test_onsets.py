@@ -90,6 +90,13 @@ def test_last_before_takes_each_member_at_its_own_limit():
     assert np.isnan(onsets.last_before(values, limit * 0)[:4]).all()
 
 
+def test_further_dimensions_stay_where_they_are():
+    values = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("member", "epoch", "parameter"))
+    found = onsets.last_before(values.assign_coords(epoch=[0, 1, 2]), onset_of(1, 3))
+    assert found.dims == ("member", "parameter")
+    np.testing.assert_array_equal(found, [values[0, 0], values[1, 2]])
+
+
 def test_a_fraction_of_the_onset_takes_the_last_epoch_recorded_by_then_and_never_the_onset_itself():
     epochs = [0, 10, 20, 40]
     found = onsets.at_fractions(over(epochs, [epochs] * 3), onset_of(40, 41, np.inf), [0, 0.5, 1])
