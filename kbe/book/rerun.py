@@ -44,7 +44,7 @@ class _Kernel(AsyncKernelManager):
 
 
 @checked
-def rerun(chapter: str | Path, parameters: Mapping[str, Any], output: str | Path, *, progress: bool = False) -> Path:
+def rerun(chapter: str | Path, parameters: Mapping, output: str | Path, *, progress: bool = False) -> Path:
     """Execute a chapter with other parameters.
 
     Parameters
