@@ -125,8 +125,9 @@ def expand_kernel(
 ) -> xr.Dataset:
     """Fit a kernel's values by a sum of kernels with weights of at least 0, the step to equation 19.
 
-    Only a completely monotone function of distance (each derivative keeps one sign, and the signs alternate) is
-    exactly a sum of exponentials, by Bernstein's theorem: a Gaussian is not, and keeps an error.
+    A function of all distances is a mixture of exponentials, a sum or an integral over scales, if and only if it is
+    completely monotone (each derivative keeps one sign, and the signs alternate), by Bernstein's theorem: a Gaussian
+    is not, and keeps an error. Here the distances given count alone, such as 0 to b of bit strings.
 
     Parameters
     ----------
