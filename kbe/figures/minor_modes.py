@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import band, bars, plain_logarithms
 from kbe.figures.style import WIDTH, legend_below, look
+from kbe.figures.words import described, rounded
 
 MARKERS = "osD^vP"
 
@@ -32,7 +33,12 @@ def learning_times(density: np.ndarray, groups: dict[str, np.ndarray], units: li
         axis.minorticks_off()
     axes[-1, 0].set_xlabel("points of the cluster")
     legend_below(figure, 2)
-    return figure
+    courses = "; ".join(
+        f"{title}, {rounded(times[1][0])} with {density[0]:g} and {rounded(times[1][-1])} with {density[-1]:g}, where "
+        f"the power -1 through the latter gives {rounded(times[1][-1] * density[-1] / density[0])} with {density[0]:g}"
+        for title, times in groups.items()
+    )
+    return described(figure, f"The median time to learn a cluster over the number of its points: {courses}.")
 
 
 def growth_and_modes(
@@ -53,7 +59,20 @@ def growth_and_modes(
     below.plot(eigenvalue[kept], measured[kept], "o", color="C0", label="measured")
     below.set(xscale="log", yscale="log", xlabel=r"eigenvalue $\lambda$ at the start", ylabel="epochs to learn a mode")
     below.legend(loc="upper right")
-    return figure
+    middle = strength[1]
+    peak = int(np.argmax(np.nan_to_num(middle, nan=-np.inf, posinf=-np.inf)))
+    last = np.flatnonzero(kept)[-1:]
+    ends = "".join(
+        f" Below, mode {mode + 1} of {len(kept)}, with the eigenvalue {rounded(eigenvalue[mode])}, is learnt at epoch "
+        f"{rounded(measured[mode])}, forecast for {rounded(forecast[mode])}."
+        for mode in (*np.flatnonzero(kept)[:1], *last)
+    )
+    return described(
+        figure,
+        f"Above, the median local strength is {rounded(middle[0])} at the start, {rounded(middle[peak])} at epoch "
+        f"{rounded(epochs[peak], '.0f')}, where it is greatest, and {rounded(middle[-1])} at epoch "
+        f"{rounded(epochs[-1], '.0f')}.{ends}",
+    )
 
 
 def designs(epochs: np.ndarray, learnt: dict[str, np.ndarray], error: dict[str, np.ndarray]) -> Figure:
@@ -70,7 +89,21 @@ def designs(epochs: np.ndarray, learnt: dict[str, np.ndarray], error: dict[str, 
     axes[1].set(yscale="log", ylabel="error at the test density", xlabel="epoch")
     axes[1].set_xlim(max(1, epochs[-1] / 100), epochs[-1])
     legend_below(figure, 2)
-    return figure
+    halves = ", ".join(
+        f"{rounded(epochs[(values >= 0.5).argmax()], '.0f') if (values >= 0.5).any() else 'never'} ({name})"
+        for name, values in learnt.items()
+    )
+    tenth = int(np.abs(epochs - epochs[-1] / 10).argmin())
+    errors = (
+        f"at epoch {epochs[place]:.0f} "
+        + ", ".join(f"{rounded(values[place])} ({name})" for name, values in error.items())
+        for place in (tenth, -1)
+    )
+    return described(
+        figure,
+        f"Above, the epoch at which half of the networks have learnt every cluster: {halves}. Below, the error at the "
+        f"test density: {'; '.join(errors)}.",
+    )
 
 
 def variability(epochs: np.ndarray, spread: np.ndarray, density: np.ndarray) -> Figure:
@@ -88,4 +121,11 @@ def variability(epochs: np.ndarray, spread: np.ndarray, density: np.ndarray) -> 
     axes.set(xscale="log", xlabel="epoch", ylabel="deviation over networks", ylim=(0, None))
     axes.set_xlim(shown[0] / 1.1, max(1, shown[-1]) * 1.1)
     legend_below(figure, 3)
-    return figure
+    courses = []
+    for k, n in enumerate(density):
+        peak = int(np.argmax(np.nan_to_num(spread[:, k], nan=-np.inf, posinf=-np.inf)))
+        courses.append(
+            f"with {n:g} points it is greatest, {rounded(spread[peak, k])}, at epoch {rounded(epochs[peak], '.0f')} "
+            f"and {rounded(spread[-1, k])} at the end"
+        )
+    return described(figure, f"The deviation over networks in training: {'; '.join(courses)}.")
