@@ -76,7 +76,8 @@ def against_truth(truth: np.ndarray, estimates: dict[str, np.ndarray]) -> Figure
         axis.plot(
             truth, np.where(small, np.nan, values), ".", markersize=2.5, alpha=0.5, color=f"C{k}", rasterized=True
         )
-        axis.plot(truth[small], np.full(small.sum(), LOWEST), "v", markersize=4, color=f"C{k}", clip_on=False)
+        if small.any():  # an empty line that may leave its axes has no place in the layout
+            axis.plot(truth[small], np.full(small.sum(), LOWEST), "v", markersize=4, color=f"C{k}", clip_on=False)
         axis.plot(ends, ends, color=plt.rcParams["text.color"], linewidth=1)
         axis.set(xscale="log", yscale="log", xlabel=r"true $\sigma$", title=title)
         axis.set_xticks([0.05, 0.1, 0.2], ["0.05", "0.1", "0.2"])

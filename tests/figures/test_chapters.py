@@ -386,6 +386,16 @@ def test_onsets_are_bars_with_a_dot_and_arrows_where_training_ended_first():
     assert first.lines[3].get_ydata()[0] == 1 and second.get_title() == "N = 20"
 
 
+def test_an_estimate_below_the_axis_is_a_triangle_at_its_border():
+    alone, averaged = drawn(
+        local_variance.against_truth, ROWS[0] / 20, {"a": np.array([1e-9, 0.1, 0.2, 0.3]), "b": ROWS[0] / 20}
+    ).axes
+    np.testing.assert_array_equal(alone.lines[0].get_ydata(), [nan, 0.1, 0.2, 0.3])
+    x, y = alone.lines[1].get_data()
+    assert x == [0.05] and y == [alone.get_ylim()[0]] and alone.lines[1].get_marker() == "v"
+    assert len(averaged.lines) == 2 and "1 of 4 points are below" in alone.figure.get_label()
+
+
 def test_intervals_stand_in_the_order_of_the_true_mean():
     truth = xr.Dataset({"mean": ("point", [0.6, 0.4]), "deviation": ("point", [0.1, 0.2]), "y": ("point", [0.7, 0.3])})
     one = xr.Dataset({"mu": ("point", [0.5, 0.45]), "sigma": ("point", [0.01, 0.02])})
