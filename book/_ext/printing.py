@@ -15,6 +15,7 @@ def for_print(app: Any, doctree: nodes.document, page: str) -> None:
     if app.builder.format == "latex":
         _leave_out_folded(doctree)
         _let_tables_break(doctree)
+        _find_pictures_of_other_pages(doctree)
 
 
 def _leave_out_folded(doctree: nodes.document) -> None:
@@ -25,6 +26,13 @@ def _leave_out_folded(doctree: nodes.document) -> None:
         elif "tag_hide-input" in cell["classes"]:
             for part in [part for part in cell.children if "cell_input" in part.get("classes", [])]:
                 cell.remove(part)
+
+
+def _find_pictures_of_other_pages(doctree: nodes.document) -> None:
+    """All pictures lie beside the printed text; MyST-NB names those of another page as seen from the page."""
+    for picture in doctree.findall(nodes.image):
+        if picture["uri"].startswith("../"):
+            picture["uri"] = picture["uri"].rpartition("/")[2]
 
 
 def _let_tables_break(doctree: nodes.document) -> None:
