@@ -80,7 +80,7 @@ def one_point_path(error: Array, start_error: Finite, start_deviation: Positive)
         ratio = error / start_error
     if not ((ratio > 0) & (ratio <= 1)).all():
         raise ValueError(f"error must lie between 0 and start_error, {start_error}, without 0.")
-    return np.abs(error) * np.sqrt((start_deviation / start_error) ** 2 - 2 * np.log(ratio))
+    return np.abs(error) * np.sqrt(np.square(start_deviation / start_error) - 2 * np.log(ratio))
 
 
 @checked
