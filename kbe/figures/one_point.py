@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
-from kbe.figures.style import WIDTH, legend_below
+from kbe.figures.style import WIDTH, legend_below, look
 from kbe.figures.words import described, rounded
 
 LINES = ("C1", "C3", "C0", "C4")
@@ -74,17 +74,16 @@ def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure
     return described(figure, f"Sigma over the epochs, on a logarithmic axis. {'. '.join(words)}.")
 
 
-def instability_over_epochs(curves: Mapping[str, xr.DataArray], *, dashed: Sequence[str] = ()) -> Figure:
-    """The share of networks that have turned unstable, over epochs.
+def instability_over_epochs(curves: Mapping[str, xr.DataArray]) -> Figure:
+    """The share of networks that have turned unstable, over epochs, for `curves` (epoch) by name.
 
-    The `curves` are shares (epoch) by name; those whose names `dashed` holds take the colour of the one before.
+    Each is drawn narrower than the one before: where they coincide, the earlier ones show on both sides.
     """
     figure, axes = plt.subplots()
-    colour, words = -1, []
-    for name, share in curves.items():
-        colour += name not in dashed
-        style = "--" if name in dashed else "-"
-        axes.step(share.epoch, share, style, where="post", color=f"C{max(colour, 0)}", label=name)
+    words = []
+    for k, (name, share) in enumerate(curves.items()):
+        width = 1.4 + 0.8 * (len(curves) - 1 - k)
+        axes.step(share.epoch, share, where="post", label=name, linewidth=width, **look(k))
         half = f", a half at epoch {share.epoch[share >= 0.5].values[0]:g}" if (share >= 0.5).any() else ""
         words.append(f"{name}: {rounded(share[-1])} in the end{half}")
     axes.set(xlabel="epoch", ylabel="share unstable", xscale="log", ylim=(-0.03, 1.03))

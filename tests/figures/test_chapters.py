@@ -302,10 +302,11 @@ def test_verdicts_are_bars_one_after_another_with_the_first_chapter_on_top():
     assert "are in scale, 16 of 56" in axes.figure.get_label()
 
 
-def test_a_dashed_share_has_the_colour_of_the_one_before():
-    axes = drawn(one_point.instability_over_epochs, dict.fromkeys("abc", CURVE[1:] / 4), dashed=["b"]).axes[0]
-    first, second, third = (line.get_color() for line in axes.lines)
-    assert first == second != third and axes.lines[1].get_linestyle() == "--"
+def test_shares_that_coincide_are_all_seen():
+    axes = drawn(one_point.instability_over_epochs, dict.fromkeys("abc", CURVE[1:] / 4)).axes[0]
+    widths = [line.get_linewidth() for line in axes.lines]
+    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+    assert len({line.get_linestyle() for line in axes.lines}) == 3
 
 
 def test_fig2_marks_the_lost_network():
