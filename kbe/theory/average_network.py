@@ -99,7 +99,7 @@ def local_average(
     Returns
     -------
     numpy.ndarray, shape (..., places)
-        The averages, in the unit of y.
+        The averages, in the unit of y; NaN where all weights are 0 in double precision.
     """
     divisor = None if normalise == "weights" else np.array(distance.shape[-1])
     return kernel_average(kernel(distance, scale), targets[..., None], divisor)[..., 0]
