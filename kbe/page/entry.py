@@ -19,7 +19,7 @@ TABLES = ("layers", "taps", "unit starts", "unit users", "pairs", "sums", "rows"
           "node users", "onset")  # fmt: skip
 
 ROOMS = ("floors", "jump", "target", "share", "weights", "turned", "gradient", "hidden", "back", "nodes", "outputs",
-         "before", "slopes", "measures")  # fmt: skip
+         "before", "slopes", "errors", "measures")  # fmt: skip
 
 MEASURES = ("squared_error", "predicted", "gap", "least_sigma")
 
@@ -57,12 +57,13 @@ def _room(reals, places, number):
 
 
 @register_jitable
-def _measure(outputs, rows, target, share, measures):
-    """V, V* and their gap, as `kbe.measures.variances` has them, and the least sigma, of sixteen networks at once."""
+def _measure(outputs, rows, target, share, errors, measures):
+    """|y - mu| at each row; V, V* and their gap, as `kbe.measures.variances` has them; and the least sigma."""
     squared, predicted, points, least = in_all(0.0), in_all(0.0), in_all(0.0), in_all(math.inf)
     for point in range(share.shape[0]):
         s, row = load(share, point), point % rows
         residual, sigma = load(outputs, row) - load(target, point), load(outputs, rows + row)
+        store(errors, point, magnitude(residual))
         squared = squared + where_greater(s, 0.0, residual * residual, 0.0)
         predicted = predicted + where_greater(s, 0.0, sigma * sigma, 0.0)
         points = points + where_greater(s, 0.0, 1.0, 0.0)
@@ -97,4 +98,4 @@ def sixteen_networks(task, numbers, reals, loss, setting, learning_rate, epoch, 
                   slopes, jump, onset)  # fmt: skip
         advance(network, loss, setting, learning_rate, epoch, epochs, None, arrays)
     else:
-        _measure(outputs, rows.shape[0], target, share, _room(reals, places, 13))
+        _measure(outputs, rows.shape[0], target, share, _room(reals, places, 13), _room(reals, places, 14))

@@ -62,7 +62,9 @@ def packed(module: BitNetwork, x: np.ndarray, y: np.ndarray) -> _Packed:
     parameters, outputs = sum(one.numel() for one in module.parameters()), len(module.heads) * len(rows)
     sizes = dict.fromkeys(("weights", "turned", "gradient"), parameters)
     sizes |= dict.fromkeys(("hidden", "back"), hidden_rows(network)) | {"nodes": node_rows(network)}
-    sizes |= dict.fromkeys(("outputs", "before", "slopes"), outputs) | dict.fromkeys(("target", "share"), len(target))
+    sizes |= dict.fromkeys(("outputs", "before", "slopes"), outputs) | dict.fromkeys(
+        ("target", "share", "errors"), len(target)
+    )
     sizes |= {"floors": 1, "jump": 1, "measures": len(MEASURES)}
     firsts = np.cumsum([0, *(sizes[name] for name in ROOMS)]).tolist()
     rooms = {name: (first, int(sizes[name])) for name, first in zip(ROOMS, firsts, strict=False)}

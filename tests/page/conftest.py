@@ -34,7 +34,8 @@ class Page:
         exports = wasmtime.Instance(self.store, module, []).exports(self.store)
         self.memory, self.call = exports["memory"], exports["kbe"]
         heap, rows = exports["__heap_base"].value(self.store), sum(count for _, count in self.packed.rooms.values())
-        self.numbers = -(-heap // 64) * 64
+        self.heap = -(-heap // 64) * 64
+        self.numbers = self.heap + 64
         self.reals = -(-(self.numbers + self.packed.numbers.nbytes) // 64) * 64
         need = self.reals + rows * WIDTH * 8 - self.memory.data_len(self.store)
         self.memory.grow(self.store, max(0, -(-need // 65536)))
@@ -58,8 +59,7 @@ class Page:
         self.memory.write(self.store, np.ascontiguousarray(values).tobytes(), self.address(name))
 
     def run(self, task: int, epochs: int) -> None:
-        returned, error = self.numbers - 16, self.numbers - 8
-        fault = self.call(self.store, returned, error, task, self.numbers, self.reals, *self.settings,
+        fault = self.call(self.store, self.heap, self.heap + 8, task, self.numbers, self.reals, *self.settings,
                            self.epoch, epochs)  # fmt: skip
         assert fault == 0
 
