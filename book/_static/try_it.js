@@ -296,7 +296,7 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
     font: "12px sans-serif", labelFont: "13px sans-serif", size: 56, labelSize: 22,
   });
   const series = (label, ink, width = 1.5, dash = []) => ({ label, stroke: colour(ink), width, dash, points: { show: false } });
-  const overEpochs = (y) => [{ ...axis("epochs"), size: 40 }, axis(y)];
+  const overEpochs = (y, values) => [{ ...axis("epochs"), size: 40 }, { ...axis(y), ...(values && { values }) }];
   const figures = {
     variances: {
       options: () => ({
@@ -308,7 +308,8 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
     },
     least: {
       options: () => ({
-        scales: { x: { time: false, ...log }, y: log }, axes: overEpochs("least σ"), hooks: { draw: [atOnset] },
+        scales: { x: { time: false, ...log }, y: { ...log, range: (_, low) => [Math.min(0.1, Math.max(low ?? 0.1, 1e-8)), 1] } },
+        axes: overEpochs("least σ", (_, values) => values.map((value) => (value > 0 ? value.toExponential(0) : ""))), hooks: { draw: [atOnset] },
         legend: { show: false },
         series: [{ label: "epoch" }, ...Array.from({ length: 16 }, (_, k) => series(`network ${k + 1}`, k === chosen() ? "c1" : "faint", k === chosen() ? 2 : 1))],
       }),
@@ -352,7 +353,7 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
 
   function listed() {
     const rows = told.length ? Array.from({ length: 16 }, (_, k) => [k + 1, onset[k] < 0 ? "none yet" : onset[k], ...["least_sigma", "squared_error", "predicted"].map((name) => latest(name, k))]) : [];
-    root.querySelector("tbody").replaceChildren(...rows.map((cells) => {
+    root.querySelector(".kbe-table tbody").replaceChildren(...rows.map((cells) => {
       const row = document.createElement("tr");
       row.append(...cells.map((text, k) => Object.assign(document.createElement(k ? "td" : "th"), { textContent: text, scope: k ? "" : "row" })));
       return row;
