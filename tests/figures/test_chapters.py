@@ -463,6 +463,15 @@ def test_models_and_the_network_keep_their_colours_in_both_panels():
     assert above.lines[1].get_color() == below.lines[0].get_color() != above.lines[0].get_color()
 
 
+def test_a_model_worse_than_none_is_on_the_axis_and_in_words():
+    share = CURVE.copy(data=[nan, -250, nan, 1])
+    figure = drawn(mean_field.models_over_epochs, {"network": CURVE, "law": CURVE}, {"law": share})
+    low, high = figure.axes[1].get_ylim()
+    assert low < -250 and 1 < high < 2 and -250 in figure.axes[1].lines[0].get_ydata()
+    assert {-100, -1, 0, 0.9} < {*figure.axes[1].get_yticks()}
+    assert "-250 at its least and 1 at the end" in figure.get_label()
+
+
 def test_on_a_map_points_stand_on_their_cells():
     outputs = array(np.arange(32.0)[None] / 31, epoch=[5], point=range(32))
     axes = drawn(mean_field.maps_of_inputs, {"net": outputs}, np.array([13, 30]), np.array([1, 0])).axes[0]
