@@ -504,6 +504,21 @@ def test_speeds_have_a_guide_of_the_given_slope():
     np.testing.assert_allclose(numbers.lines[0].get_ydata(), [10, 8, 3])
     guide = speeds.lines[-1].get_data()
     np.testing.assert_allclose(guide[0] * guide[1], guide[0][0] * guide[1][0])
+    assert speeds.get_yscale() == "log"
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+def test_a_quartile_of_a_speed_that_is_not_positive_is_on_the_axis():
+    lowered = SPEEDS - 2.5
+    axis = drawn(plasticity.what_ages, {"a": lowered}, {"a": SPEEDS}, -1).axes[0]
+    assert axis.get_yscale() == "symlog" and axis.get_ylim()[0] < lowered.min()
+    assert "no number" in plasticity.what_ages({"a": SPEEDS * nan}, {"a": SPEEDS * nan}, -1).get_label()
+    plt.close("all")
+
+
+def test_a_second_task_that_is_not_learnt_is_said():
+    words = drawn(plasticity.learning_anew, {"net": TIMES}, 50).get_label()
+    assert "7 at age 0 and not within the training at age 1000, where the share that does not is 0.67" in words
 
 
 def test_response_sizes_have_a_guide_of_the_given_slope():
