@@ -95,3 +95,30 @@ def test_what_readme_says_in_short_has_the_verdicts_that_it_rests_on(sentence):
 def test_readme_says_of_its_map_how_many_networks_and_sizes_it_has():
     given = {one.name: one.value for one in parameters.declared(ROOT / "book" / "density.ipynb")}
     assert f"{given['members']} networks for each of {len(given['sizes'])} sizes" in (ROOT / "README.md").read_text()
+
+
+# What the first page says in short, each phrase before its verdict: no chapter can tell if two are swapped.
+FIRST_PAGE = {
+    "The instability is real, and comes at every size of the data set": "density:no-stable-size",
+    "More data postpone it": "density:sparser-sooner",
+    "It sets in sharply": "density:sharp-in-epochs",
+    "That the density of the data decides": "density:density-decides",
+    "Under the sum that the paper prints, that sparser data are unstable sooner": "density:sparser-sooner-sum",
+    "The scale of averaging shrinks": "scale:reduced",
+    "That a network's output is nothing but a local average of its data": "scale:local-average",
+    "Outputs come to the average of the kernel-balanced equation": "balance:reaches-average",
+    "That they stay there": "balance:stays-at-average",
+    "the largest curvature has crossed 2": "variance_dynamics:onset-after-crossing",
+    "That a floor of 0.01 under σ prevents it, for one point": "one_point:floor-prevents",
+    "for a data set": "variance_dynamics:floor-prevents",
+    "That a Student t distribution prevents it, on the paper's coin flips": "robust_losses:student-t-cures",
+    "on data with noise": "calibration:student-t-cures",
+    "That a loss weighted by the variance does, on coin flips": "robust_losses:beta-one-cures",
+}
+
+
+def test_the_first_page_says_each_thing_of_its_own_claim():
+    text = (ROOT / "book" / "intro.md").read_text().replace("**", "").replace(r"{math}`\sigma`", "σ")
+    text = " ".join(re.sub(r"\{claim\}`([^`]*)`", r"[\1]", text).split())
+    assert len(re.findall(r"\[\w+:[\w-]+\]", text)) == len(FIRST_PAGE)
+    assert [one for one in FIRST_PAGE if f"{one}: [{FIRST_PAGE[one]}]" not in text] == []
