@@ -11,7 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
+from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
 
 from kbe.figures import (
@@ -197,6 +200,56 @@ def test_a_figure_draws_what_it_is_given(draw, data, logarithmic, lines):
     assert "".join(name for name, kind in scales.items() if kind != "linear") == logarithmic
     for (panel, line), values in lines.items():
         np.testing.assert_allclose(axes[panel].lines[line].get_ydata(), values)
+
+
+def labelled(draw, data):
+    """What each label of a figure stands at, by panel."""
+    found = {}
+    for panel, axes in enumerate(draw(*data).axes):
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            line = handle[0] if isinstance(handle, ErrorbarContainer) else handle
+            if isinstance(line, Line2D):
+                found[panel, label] = np.array(line.get_xydata())
+            elif isinstance(line, PathCollection):
+                found[panel, label] = np.array(line.get_offsets())
+    plt.close("all")
+    return found
+
+
+def named_series(data):
+    """The data with a second name beside an only one, and for each name what is given of it alone."""
+
+    def doubled(value):
+        if isinstance(value, dict):
+            return {key: doubled(one) for key, one in value.items()}
+        if isinstance(value, tuple):
+            return tuple(one if one is EPOCHS else doubled(one) for one in value)
+        return 2 * value
+
+    names = list(next(one for one in data if isinstance(one, dict)))
+    added = [isinstance(one, dict) and list(one) == names == names[:1] for one in data]
+    whole = [one | {7: doubled(one[names[0]])} if more else one for one, more in zip(data, added, strict=True)]
+    names += [7] * any(added)
+    ours = [isinstance(one, dict) and list(one) == names for one in whole]
+    return whole, {
+        name: [{name: one[name]} if own else one for one, own in zip(whole, ours, strict=True)] for name in names
+    }
+
+
+A_PANEL_EACH = {local_variance.residual_parts}
+SERIES = [one[:2] for one in FIGURES if one[0] not in A_PANEL_EACH and any(isinstance(data, dict) for data in one[1])]
+
+
+@pytest.mark.parametrize(("draw", "data"), SERIES, ids=[draw.__name__ for draw, _ in SERIES])
+def test_a_name_stands_at_its_own_data(draw, data):
+    """Among others it is drawn as it is alone."""
+    whole, alone = named_series(data)
+    together = labelled(draw, whole)
+    for name, its in alone.items():
+        single = labelled(draw, its)
+        for place in single.keys() & together.keys():
+            if str(name) in place[1]:
+                np.testing.assert_array_equal(together[place], single[place])
 
 
 CHAPTERS = [
