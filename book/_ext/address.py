@@ -15,6 +15,7 @@ def fill_in(app: Any, config: Any) -> None:
     config.notfound_urls_prefix = urlparse(address).path or "/"
     config.notfound_context = {
         "title": "There is no such page",
+        "pagetitle": "There is no such page",  # in print
         "body": '<h1>There is no such page</h1><p>The <a href="index.html">first page</a> leads to all others.</p>',
     }
     if address:
@@ -23,10 +24,16 @@ def fill_in(app: Any, config: Any) -> None:
         config.ogp_image_alt = "How far two estimates of one variance come apart, over data size and training time."
 
 
+def without_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave out the scripts that would run cells in the page: no button starts them, and two copies stop each other."""
+    context["script_files"] = [script for script in context["script_files"] if "thebe" not in str(vars(script)).lower()]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Take what can be done with the address, or without one."""
     needed = ["notfound.extension", *(["sphinx_sitemap", "sphinxext.opengraph"] if app.config.html_baseurl else [])]
     for name in needed:
         app.setup_extension(name)
     app.connect("config-inited", fill_in, priority=100)
+    app.connect("html-page-context", without_thebe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
