@@ -63,7 +63,8 @@ class PureNetwork:
         self.weights = flattened(tensors, dtype)
         self.trained = torch.cat([torch.full_like(t, t.requires_grad, dtype=torch.bool).flatten() for t in tensors])
         with told("module cannot be copied"):
-            self._given, own = copy.deepcopy(module).to(dtype), copy.deepcopy(module).to(dtype)
+            own = copy.deepcopy(module).to(dtype)
+        self._given = module
         self.module = own if masked else own.eval()
         self._kinds, self._call = [(t.shape, t.dtype, t.requires_grad) for t in held(own)], Stateless(own)
         self.sizes = [shape.numel() for shape, _, _ in self._kinds]
@@ -110,13 +111,13 @@ class PureNetwork:
         if _is_whole(value) and self._takes(x.to(self.weights.device, torch.long)):
             return x.to(self.weights.device, torch.long)
         x = x.to(self.weights)
-        examined("module", self._given, some_points(x))
+        examined("module", self._given, some_points(x), self.weights.dtype)
         return x
 
     def _takes(self, x: Tensor) -> bool:
         """Whether the module is a function of such inputs."""
         try:
-            examined("module", self._given, some_points(x))
+            examined("module", self._given, some_points(x), self.weights.dtype)
         except ValueError:
             return False
         return True
