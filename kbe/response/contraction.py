@@ -7,7 +7,8 @@ from tqdm.auto import tqdm
 
 from kbe.checks import Positive, checked
 from kbe.response.functional import PureNetwork, slices
-from kbe.response.layerwise import Features, OtherUseError, tangent_features
+from kbe.response.layers import OtherUseError
+from kbe.response.layerwise import Features, tangent_features
 from kbe.response.products import mirror
 
 
