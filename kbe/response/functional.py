@@ -187,6 +187,8 @@ class PureNetwork:
         own = torch.cat([pieces[k] for k in own_ones], 1)[:, None].repeat(1, x.shape[1], 1).requires_grad_()
         with torch.enable_grad(), told("module cannot be differentiated"):  # whatever the caller has set
             outputs = self._at_points(weights, own, x, own_ones)
+            if not outputs.requires_grad and len(own_ones) < len(self.trainable):  # these are used nowhere
+                outputs = outputs + 0 * own.sum()
             slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(2)]
         if chosen is not None or self.trained.all():
             return torch.stack(slopes, 2)

@@ -121,6 +121,7 @@ KINDS = {
     "layer norm": (lambda: nn.Sequential(nn.Linear(BITS, 6), nn.LayerNorm(6), nn.Linear(6, 2)), "some"),
     "transformer": (transformer, "some"),
     "two heads": (two_heads, "some"),
+    "one unused": (lambda: Own(lambda s, x: s.a(x), a=nn.Linear(BITS, 2), b=B), "some"),
     "shared": (shared, "some"),
     "called twice": (called_twice, "some"),
     "used elsewhere": (lambda: Own(lambda s, x: s.a(x) + s.a.weight.square().sum(), a=nn.Linear(BITS, 2)), "some"),
