@@ -252,9 +252,8 @@ def test_a_name_stands_at_its_own_data(draw, data):
                 np.testing.assert_array_equal(together[place], single[place])
 
 
-CHAPTERS = [
-    path for path in (ROOT / "kbe" / "figures").glob("[a-z]*.py") if path.stem not in ("bands", "style", "words")
-]
+FOR_ALL = ("bands", "frames", "moving", "style", "words")
+CHAPTERS = [path for path in (ROOT / "kbe" / "figures").glob("[a-z]*.py") if path.stem not in FOR_ALL]
 
 
 @pytest.mark.parametrize(("draw", "data"), [one[:2] for one in FIGURES], ids=[one.__name__ for one, *_ in FIGURES])
