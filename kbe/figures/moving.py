@@ -8,99 +8,21 @@ from __future__ import annotations
 
 import html
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbe import refusals
-from kbe.figures.style import MARKERS, STYLES, WIDTH, legend_below, show
+from kbe.figures.panels import Panel
+from kbe.figures.style import WIDTH, legend_below, show
 from kbe.figures.words import described
 
 LARGEST_FRAME = 20_000  # bytes of a page
 STILLS = 3
-DIGITS = 4  # of a number in the page; a screen has fewer points
-DASHES: tuple[list[int], ...] = ([], [7, 4], [8, 3, 2, 3], [2, 3], [8, 2, 2, 2, 2, 2], [1, 4])  # `STYLES` in pixels
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line or markers, the same in every frame or another in each.
-
-    Parameters
-    ----------
-    label
-        Its name in the legend. What has none is drawn faint.
-    x, y
-        Of shape (n,), or (frames, n) for another in each frame. Both are arrays afterwards.
-    markers
-        Whether the points are drawn, and no line.
-    gaps
-        Whether NaN may interrupt it.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or a number is missing.
-    """
-
-    label: str
-    x: np.ndarray
-    y: np.ndarray
-    markers: bool = False
-    gaps: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("x", "y"):
-            values = refusals.array(name, getattr(self, name), (1, 2), finite=not self.gaps)
-            object.__setattr__(self, name, values)
-        if self.x.shape[-1] != self.y.shape[-1]:
-            lengths = f"x has {self.x.shape[-1]} points and y {self.y.shape[-1]}"
-            raise ValueError(f"{lengths}: they must have the same number.")
-
-    def at(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Its points in a frame."""
-        x, y = (values[frame] if values.ndim == 2 else values for values in (self.x, self.y))
-        return x, y
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes, whose ends are the same in all frames.
-
-    Parameters
-    ----------
-    title, xlabel, ylabel
-        In plain characters.
-    curves
-        From the lowest to the topmost.
-    xlim, ylim
-        The ends of the axes; None takes those of the curves.
-    logarithmic
-        The axes that are: "", "x", "y" or "xy".
-    """
-
-    title: str
-    xlabel: str
-    ylabel: str
-    curves: Sequence[Curve]
-    xlim: tuple[float, float] | None = None
-    ylim: tuple[float, float] | None = None
-    logarithmic: str = ""
-
-    def ends(self, name: str) -> tuple[float, float]:
-        """The ends of an axis, "x" or "y"."""
-        given = self.xlim if name == "x" else self.ylim
-        if given:
-            return given
-        values = np.concatenate([np.ravel(getattr(curve, name)) for curve in self.curves])
-        values = values[np.isfinite(values) & ((values > 0) | (name not in self.logarithmic))]
-        return float(values.min()), float(values.max())
 
 
 @dataclass(frozen=True)
@@ -125,10 +47,11 @@ class MovingFigure:
     Raises
     ------
     ValueError
-        If there is no second frame, the numbers of frames differ, or a frame needs more than 20 kB.
+        If there is no frame, the numbers of frames differ, or a frame needs more than 20 kB.
 
     Examples
     --------
+    >>> from kbe.figures.panels import Curve
     >>> times = np.linspace(0, 1, 11)
     >>> fall = Curve("exp(-kt)", times, [np.exp(-times), np.exp(-2 * times)])
     >>> panel = Panel("A fall", "t", "what is left", [fall], ylim=(0, 1))
@@ -146,11 +69,12 @@ class MovingFigure:
 
     def __post_init__(self) -> None:
         count = len(self.values)
-        if count < 2:
-            raise ValueError(f"values has {count} frames: a slider needs two at least.")
+        if not count:
+            raise ValueError("values has no frames: it must have one at least.")
         curves = [curve for panel in self.panels for curve in panel.curves]
         counts = {f"{name} of {curve.label!r}": len(array) for curve in curves
                   for name, array in (("x", curve.x), ("y", curve.y)) if np.ndim(array) == 2}  # fmt: skip
+        counts |= {f"follows of {one.title!r}": len(one.follows) for one in self.panels if one.follows is not None}
         for name, other in ({"said": len(self.said)} | counts).items():
             if other != count:
                 raise ValueError(f"{name} has {other} frames: it must have {count} as values has.")
@@ -189,24 +113,8 @@ class MovingFigure:
 
     def _numbers(self) -> dict[str, Any]:
         """All that the page needs to draw."""
-        return {
-            "values": list(self.values),
-            "said": list(self.said),
-            "panels": [
-                {
-                    "title": panel.title,
-                    "labels": [panel.xlabel, panel.ylabel],
-                    "ends": [_short(np.array(panel.ends(name))) for name in "xy"],
-                    "logarithmic": [name in panel.logarithmic for name in "xy"],
-                    "curves": [
-                        {"label": curve.label, "look": look, "x": _short(curve.x), "y": _short(curve.y)}
-                        | ({"marker": MARKERS[(look or 0) % 5]} if curve.markers else {"dash": DASHES[(look or 0) % 6]})
-                        for curve, look in self._looks(panel)
-                    ],
-                }
-                for panel in self.panels
-            ],
-        }
+        panels = [panel.numbers(self._looks(panel)) for panel in self.panels]
+        return {"values": list(self.values), "said": list(self.said), "panels": panels}
 
     def _row(self) -> Figure:
         """The frames for print, side by side; panels one above the other."""
@@ -215,35 +123,18 @@ class MovingFigure:
         figure, grid = plt.subplots(len(self.panels), len(stills), figsize=size, sharey="row", squeeze=False)
         for panel, row in zip(self.panels, grid, strict=True):
             for frame, axes in zip(stills, row, strict=True):
-                self._draw(axes, panel, frame)
+                panel.draw(axes, self._looks(panel), frame)
             row[0].set_ylabel(f"{panel.title}\n{panel.ylabel}", fontsize=9)
             row[len(stills) // 2].set_xlabel(panel.xlabel, fontsize=9)  # the same for all, and often longer than one
+            if panel.cells:
+                bar = figure.colorbar(panel.cells.colours(), ax=list(row), extend="both")
+                bar.set_label(panel.cells.label, fontsize=9)
         for frame, axes in zip(stills, grid[0], strict=True):
             axes.set_title(self.values[frame], fontsize=9)
         legend_below(figure, 2, fontsize=9)
         return described(figure, repr(self))
 
-    def _draw(self, axes: Axes, panel: Panel, frame: int) -> None:
-        for curve, look in self._looks(panel):
-            style: dict[str, Any] = {"color": plt.rcParams["axes.edgecolor"], "alpha": 0.3, "linewidth": 0.7}
-            if look is not None:
-                style = {"color": f"C{look % 6}", "linestyle": STYLES[look % 6], "label": curve.label, "linewidth": 1.2}
-            if curve.markers:
-                style |= {"linestyle": "None", "marker": MARKERS[(look or 0) % 5], "markersize": 3.5}
-            axes.plot(*curve.at(frame), **style)
-        scales = {f"{name}scale": "log" for name in panel.logarithmic}
-        axes.set(xlim=panel.ends("x"), ylim=panel.ends("y"), **scales)
-        axes.tick_params(labelsize=8)
-
-    def _looks(self, panel: Panel) -> list[tuple[Curve, int | None]]:
-        """A panel's curves, each with the number of its name among all names."""
+    def _looks(self, panel: Panel) -> list[int | None]:
+        """For each curve of a panel the number of its name among all names."""
         names = list(dict.fromkeys(curve.label for one in self.panels for curve in one.curves if curve.label))
-        return [(curve, names.index(curve.label) if curve.label else None) for curve in panel.curves]
-
-
-def _short(values: Any) -> list:
-    """Numbers with as many digits as a screen can show, a missing one as JSON has it."""
-    if values.ndim == 2:
-        return [_short(row) for row in values]
-    short = (float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values)
-    return [int(value) if value is not None and value.is_integer() else value for value in short]
+        return [names.index(curve.label) if curve.label else None for curve in panel.curves]

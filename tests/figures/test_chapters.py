@@ -252,7 +252,7 @@ def test_a_name_stands_at_its_own_data(draw, data):
                 np.testing.assert_array_equal(together[place], single[place])
 
 
-FOR_ALL = ("bands", "frames", "moving", "style", "words")
+FOR_ALL = ("bands", "moving", "panels", "style", "words")
 CHAPTERS = [path for path in (ROOT / "kbe" / "figures").glob("[a-z]*.py") if path.stem not in FOR_ALL]
 
 
@@ -268,7 +268,7 @@ def test_a_figure_says_in_words_what_it_draws(draw, data):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_file_holds_the_figures_of_its_chapter_and_each_is_tested_here(path):
     held = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
-    shown = re.findall(r"show\(\s*figures\.(\w+)", (ROOT / "book" / f"{path.stem}.md").read_text())
+    shown = re.findall(r"(?<!kbe\.)\bfigures\.(\w+)", (ROOT / "book" / f"{path.stem}.md").read_text())
     assert {name for name in held if name[0] != "_"} == set(shown)
     assert all(f"{path.stem}.{name}" in Path(__file__).read_text() for name in shown)
 
@@ -636,3 +636,94 @@ def test_settings_share_the_axis_of_cost_and_wide_ones_are_logarithmic():
     axes = drawn(cost.cost_over_settings, {"members": timed(1, 16, 128), "bits": timed(4, 8)}, 1e-9).axes
     assert [one.get_xlabel() for one in axes] == ["members $M$", "bits $b$"]
     assert [one.get_xscale() for one in axes] == ["log", "linear"] and axes[0].get_ylim() == axes[1].get_ylim()
+
+
+def test_eq20_averages_that_move_are_a_line_between_points_and_markers_at_the_points_alone():
+    own = ("alpha", "point"), [[0.25, 0.75], [0.5, 0.5], [1.0, 0.9]]
+    line, strings = (
+        xr.Dataset(
+            {"y": ("point", [0.0, 1]), "own": own, "average": (("alpha", "place"), ROWS[:3, :count] / 16)},
+            {"x": ("point", [0.0, 8]), "alpha": [0.0, 0.5, 20], "place": np.linspace(0, 8, count)},
+        )
+        for count in (4, 2)
+    )
+    figure = scale.averages_over_scales({"on a line": line, "on bit strings": strings})
+    assert list(figure.values) == [f"{alpha:g} per unit of distance" for alpha in (0, 0.5, 20)]
+    for panel, one, markers in zip(figure.panels, (line, strings), (False, True), strict=True):
+        average, targets = panel.curves
+        np.testing.assert_array_equal(average.at(2), [one.place, one.average[2]])
+        np.testing.assert_array_equal(targets.at(1), [one.x, one.y])
+        assert average.markers is markers and targets.markers
+    assert figure.said[0].replace("\N{NO-BREAK SPACE}", " ") == (
+        "A point's own target weighs 50 % on a line (averages from 0.06 to 0.25) and 50 % on bit strings "
+        "(averages from 0.06 to 0.12)."
+    )
+    assert figure.said[2].count("95") == 2
+
+
+def test_fig5_modes_that_move_are_those_of_the_ranks():
+    draw = xr.Dataset(
+        {name: (("mode", "point"), ROWS / k) for k, name in enumerate(("eigenvector", "learnt"), 1)}
+        | dict.fromkeys(("eigenvalue", "participation", "left"), ("mode", ROWS[:, 0] / 20)),
+        {"mode": [1, 2, 3, 4], "x": ("point", [0.1, 0.2, 0.5, 0.9])},
+    )
+    figure = spectrum.modes_of_a_kernel(draw, array([0, 1, 1, 0], point=range(4)), [1, 3, 4])
+    vectors, outputs = figure.panels
+    np.testing.assert_array_equal(vectors.curves[1].at(1), [draw.x, ROWS[2]])
+    np.testing.assert_array_equal(outputs.curves[0].at(2), [draw.x, ROWS[3] / 2])
+    assert figure.values[1] == "rank 3"
+    assert "Of 4 modes this one has the eigenvalue 0.45" in figure.said[1]
+    assert "45\N{NO-BREAK SPACE}% of the squared error" in figure.said[1]
+
+
+def test_eq20_weights_that_move_pass_the_average_where_they_are_nearest():
+    times = {"time": [0.1, 1, 10, 1000], "point": range(4)}
+    weights = xr.Dataset({"row": (("time", "point"), ROWS / 16), "average": ("point", [0.25] * 4)}, times)
+    weights["total"] = "time", [0.1, 0.5, 0.9, 1]
+    far = {"Eq. (20)": ("time", [0.9, 0.2, 0.1, 1.5]), "the identity": ("time", [1, 1.5, 0.5, 0])}
+    figure = balance.weights_over_times(weights, xr.Dataset(far, {"time": times["time"]}), "Kt")
+    row, distances = figure.panels
+    np.testing.assert_array_equal(row.curves[0].y, ROWS / 16)
+    assert {tuple(curve.x) for curve in distances.curves if curve.label == "passage of Eq. (20)"} == {(10, 10)}
+    here = [curve for curve in distances.curves if curve.label == "this time"]
+    assert [curve.at(1)[1].tolist() for curve in here] == [[0.2], [1.5]]
+    assert figure.said[1] == "The weights in an output sum to 0.50; they are 0.2 from Eq. (20), 1.5 from the identity."
+    assert figure.start == 2 and [k for k in range(4) if "no other frame" in figure.said[k]] == [2]
+    assert figure.values[3] == "Kt = 1000"
+
+
+@pytest.mark.parametrize("jumps", [False, True])
+def test_fig1_trajectories_that_move_end_at_the_onset_unless_jumps_are_wanted(jumps):
+    figure = one_point.trajectories_by_epoch({"a head": PATHS}, FIELD, [0, 1, 100], jumps=jumps)
+    (panel,) = figure.panels
+    field, trails = panel.curves
+    np.testing.assert_array_equal(trails.y.ravel(), [1.5, 1.3, 1 if jumps else nan])
+    np.testing.assert_array_equal(trails.x.ravel(), [0.5, 0.3, 0 if jumps else nan])
+    assert trails.trail and figure.values[2] == "epoch 100" and not field.label
+    assert figure.said[0] == "Before the onset: 1 of 1 networks (a head) with the median σ 1.5."
+    assert figure.said[2] == "Before the onset: 0 of 1 networks (a head)."
+
+
+def test_arrows_behind_trajectories_point_along_the_field():
+    (panel,) = one_point.trajectories_by_epoch({"a": PATHS}, FIELD, [0, 1]).panels
+    tails, heads = (np.stack(panel.curves[0].at(0))[:, k::6] for k in (0, 1))
+    np.testing.assert_allclose((heads - tails).T / np.hypot(*(heads - tails))[:, None], [[0.6, -0.8]] * 4)
+    np.testing.assert_allclose((heads + tails).T / 2, [[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]])
+
+
+def test_fig3_onsets_that_move_are_those_of_the_size():
+    gap = array(np.where(ROWS[:2] == 4, nan, ROWS[:2] / 16), points=[2, 20], epoch=EPOCHS)
+    onset = array([[100.0, inf], [10, inf], [1, 7]], member=[0, 1, 2], points=[2, 20])
+    figure = density.onsets_by_size(gap, onset)
+    sizes, one = figure.panels
+    half, members = sizes.curves
+    np.testing.assert_array_equal(half.y, [10, nan])
+    np.testing.assert_array_equal(members.y, [[1, 10, 100], [7, nan, nan]])
+    np.testing.assert_allclose(members.x, np.array([[2], [20]]) * np.ones(3), rtol=0.12)
+    assert list(sizes.follows) == [2, 20] and sizes.cells.values.shape == (3, 2)
+    np.testing.assert_allclose(one.curves[0].y, [[1 / 3, 2 / 3, 1], [0, 1 / 3, 1 / 3]])
+    np.testing.assert_allclose(one.curves[1].y[1], gap[1, 1:])
+    assert figure.values == ["N = 2", "N = 20"] and figure.said == [
+        "3 of 3 members have their onset by epoch 100: the first at 1, half of all by 10, the last at 100.",
+        "1 of 3 members have their onset by epoch 100: the first at 7, the last at 7.",
+    ]

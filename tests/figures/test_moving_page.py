@@ -13,7 +13,8 @@ import pytest
 from IPython.core.formatters import format_display_data
 from playwright.sync_api import sync_playwright
 
-from kbe.figures.moving import Curve, MovingFigure, Panel
+from kbe.figures.moving import MovingFigure
+from kbe.figures.panels import Cells, Curve, Panel
 
 ROOT = Path(__file__).parents[2]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -24,6 +25,10 @@ DOT = Curve("dot", [0.5], HEIGHTS[:, None] / 2, markers=True)
 PANELS = [Panel("Two", "x", "y", [LEVEL, DOT], (0, 1), (0, 1)), Panel("One", "x", "y", [LEVEL], (0, 1), (0, 1))]
 VALUES, SAID = [f"{one} m" for one in HEIGHTS], [f"The level is {one} m." for one in HEIGHTS]
 FIGURE = MovingFigure("height", VALUES, SAID, PANELS)
+TRAIL = Curve("way", HEIGHTS[:, None], HEIGHTS[:, None], trail=True)
+CELLS = Cells("cells", [0.25, 0.75], [0.25, 0.75], [[1, 1], [10, 10]], (1, 10))
+MAP = Panel("Map", "x", "y", [TRAIL], (0, 1), (0, 1), cells=CELLS, follows=HEIGHTS)
+OTHER = MovingFigure("place", VALUES, SAID, [MAP])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def folder(tmp_path_factory) -> Path:
     """Two figures on a page without the book around it; its own files lie where those of the book do."""
     made = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "book" / "_static", made / "_static")
-    figures = format_display_data(FIGURE)[0]["text/html"] * 2
+    figures = "".join(format_display_data(one)[0]["text/html"] for one in (FIGURE, OTHER))
     head = '<meta charset=utf-8><title>Two figures</title><link rel=icon href="data:,">'
     head += '<link rel=stylesheet href="../_static/book.css">'
     (made / "book").mkdir()
@@ -74,28 +79,28 @@ def tab(browser, folder):
     opened.close()
 
 
-def height_drawn(tab, panel: int = 0, colour: str = "--kbe-c0") -> float:
+def height_drawn(tab, panel: int = 0, colour: str = "--kbe-c0") -> float | None:
     """Where the middle of what has a colour lies, as a share of the axis from below."""
     return tab.evaluate(
         """([panel, colour]) => {
-          const root = document.querySelector(".kbe-moving"), plot = root.querySelectorAll(".uplot")[panel];
+          const root = document.querySelector(".kbe-moving"), plot = document.querySelectorAll(".uplot")[panel];
           const canvas = plot.querySelector("canvas"), over = plot.querySelector(".u-over").getBoundingClientRect();
           const top = over.top - canvas.getBoundingClientRect().top, unit = devicePixelRatio;
-          const wanted = getComputedStyle(root).getPropertyValue(colour).trim();
+          const wanted = getComputedStyle(root).getPropertyValue(colour).trim() || colour;
           const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
           let sum = 0, count = 0;
           for (let k = 0; k < width * height; k++) {
-            const found = "#" + [0, 1, 2].map((c) => data[4 * k + c].toString(16).padStart(2, "0")).join("");
-            if (found === wanted && data[4 * k + 3] === 255) { sum += Math.floor(k / width); count += 1; }
+            const near = (c) => Math.abs(data[4 * k + c] - parseInt(wanted.slice(1 + 2 * c, 3 + 2 * c), 16)) <= 1;
+            if (data[4 * k + 3] === 255 && [0, 1, 2].every(near)) { sum += Math.floor(k / width); count += 1; }
           }
-          return 1 - (sum / count / unit - top) / over.height;
+          return count ? 1 - (sum / count / unit - top) / over.height : null;
         }""",
         [panel, colour],
     )
 
 
-def shown(tab) -> list[str]:
-    figure = tab.locator(".kbe-moving").first
+def shown(tab, number: int = 0) -> list[str]:
+    figure = tab.locator(".kbe-moving").nth(number)
     said = [figure.locator("output").inner_text(), figure.locator("[role=status]").inner_text()]
     return [*said, figure.locator("input").get_attribute("aria-valuetext")]
 
@@ -117,6 +122,19 @@ def test_a_figure_moves_alone_and_by_the_pointer_too(tab):
     tab.mouse.click(box["x"] + 0.98 * box["width"], box["y"] + box["height"] / 2)
     assert shown(tab)[0] == VALUES[2]
     assert tab.locator(".kbe-moving input").nth(1).input_value() == "0"
+
+
+def test_the_frame_follows_the_pointer_over_a_map_and_a_trail_stays_behind(tab):
+    plot = tab.locator(".u-over").nth(2)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    for share, frame in ((0.1, 0), (0.9, 2), (0.55, 1)):
+        tab.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        assert shown(tab, 1) == [VALUES[frame], SAID[frame], VALUES[frame]]
+    assert HEIGHTS[0] < height_drawn(tab, 2) < HEIGHTS[1]  # the marker, and the way to it
+    assert height_drawn(tab, 2, "#fde725") == pytest.approx(0.75, abs=0.03)
+    assert height_drawn(tab, 2, "#440154") == pytest.approx(0.25, abs=0.03)
+    assert shown(tab, 0)[0] == VALUES[0]
 
 
 def test_the_theme_and_the_width_may_change(tab):
