@@ -47,11 +47,10 @@
       box.append(Object.assign(document.createElement("div"), { className: "kbe-title", textContent: panel.title }));
       const place = box.appendChild(document.createElement("div"));
       place.setAttribute("role", "img");
-      const picture = panel.cells && Object.assign(new Image(), { src: panel.cells.picture, onload: () => plots[k]?.redraw(false, false) });
-      panel.picture = picture;
       const legend = box.appendChild(Object.assign(document.createElement("div"), { className: "kbe-legend" }));
-      const named = panel.curves.filter((one, k, all) => one.label && all.findIndex((other) => other.label === one.label) === k);
+      const named = panel.curves.filter((one, n, all) => one.label && all.findIndex((other) => other.label === one.label) === n);
       if (panel.cells) {
+        panel.picture = Object.assign(new Image(), { src: panel.cells.picture, onload: () => plots[k]?.redraw(false, false) });
         const bar = Object.assign(new Image(), { src: panel.cells.bar, alt: "" });
         legend.appendChild(document.createElement("span")).append(bar, panel.cells.label);
       }
