@@ -58,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     for command, value, output in ((rerun, "VALUE", "FILE"), (sweep, "V1,V2,...", "FOLDER")):
         command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
         command.add_argument("-o", required=True, metavar=output, dest="output")
+        command.add_argument("--timeout", type=float, metavar="SECONDS", help="what a cell may take")
+    sweep.add_argument("--workers", type=int, default=2, help="points that run at once, on this machine")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a Dask scheduler elsewhere, whose workers run the points"
+    )
+    sweep.add_argument("--retry-failed", action="store_true", help="run only those again that have failed")
+    collecting = _command(commands, "collect", _collect, "put the claims of a sweep's points into one table")
+    collecting.add_argument("folder", help="where the sweep is kept")
     executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")
     building = _command(commands, "build", _build, "execute what is missing and build the pages, or the PDF")
     building.add_argument("--pdf", action="store_true", help="the PDF in place of the pages")
@@ -87,13 +95,27 @@ def _parameters(given: argparse.Namespace) -> None:
 def _rerun(given: argparse.Namespace) -> None:
     from kbe.book.rerun import rerun
 
-    print(rerun(given.chapter, _given(given, kinds.typed), given.output, progress=sys.stderr.isatty()))
+    print(rerun(given.chapter, _given(given, kinds.typed), given.output, progress=sys.stderr.isatty(),
+                timeout=given.timeout))  # fmt: skip
 
 
 def _sweep(given: argparse.Namespace) -> None:
-    from kbe.book.rerun import sweep
+    from kbe.book import collect, sweep
 
-    print(*sweep(given.chapter, _given(given, kinds.typed_values), given.output), sep="\n")
+    grid = _given(given, kinds.typed_values)
+    try:
+        sweep.sweep(given.chapter, grid, given.output, workers=given.workers, scheduler=given.scheduler,
+                    retry_failed=given.retry_failed, timeout=given.timeout)  # fmt: skip
+    except RuntimeError:
+        collect.collect(given.output)
+        raise
+    print(*collect.collect(given.output), sep="\n")
+
+
+def _collect(given: argparse.Namespace) -> None:
+    from kbe.book import collect
+
+    print(*collect.collect(given.folder), sep="\n")
 
 
 def _execute(given: argparse.Namespace) -> None:

@@ -1,15 +1,11 @@
-"""A chapter again with other parameters, and over a grid of them, by papermill."""
+"""A chapter again with other parameters, by papermill."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,12 @@ import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
-from kbe.book import contents, files, kinds
-from kbe.book.parameters import INJECTED_TAG, declared, find_notebook, suiting
+from kbe.book import files, lifeline
+from kbe.book.parameters import find_notebook, suiting
 from kbe.book.plain import in_plain_markdown
 from kbe.checks import checked
 from kbe.refusals import shown
@@ -35,16 +33,27 @@ class _Kernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """How it is started."""
-        return KernelSpec(**get_kernel_dict())
+        described = get_kernel_dict()
+        described["argv"] = [lifeline.__name__ if word == "ipykernel_launcher" else word for word in described["argv"]]
+        return KernelSpec(**described)
 
     def start_kernel(self, **options: Any) -> Any:
         """Start it: in the chapter's folder a relative path would lead elsewhere, to another version of the package."""
         paths = os.pathsep.join(map(os.path.abspath, sys.path))
-        return super().start_kernel(env=os.environ | {"PYTHONPATH": paths}, **options)
+        return super().start_kernel(
+            env=os.environ | {"PYTHONPATH": paths, lifeline.PARENT: str(os.getpid())}, **options
+        )
 
 
 @checked
-def rerun(chapter: str | Path, parameters: Mapping, output: str | Path, *, progress: bool = False) -> Path:
+def rerun(
+    chapter: str | Path,
+    parameters: Mapping,
+    output: str | Path,
+    *,
+    progress: bool = False,
+    timeout: float | None = None,
+) -> Path:
     """Execute a chapter with other parameters.
 
     Parameters
@@ -58,6 +67,8 @@ def rerun(chapter: str | Path, parameters: Mapping, output: str | Path, *, progr
         written whole or not at all. It is returned.
     progress
         Show a progress bar over the cells.
+    timeout
+        Seconds that a cell may take; None sets no limit.
 
     Raises
     ------
@@ -73,12 +84,16 @@ def rerun(chapter: str | Path, parameters: Mapping, output: str | Path, *, progr
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
     _writable("output", target.parent, [target])
     try:
-        made = _execute(notebook, values, path.parent, progress)
+        made = _execute(notebook, values, path.parent, progress, timeout)
     except PapermillExecutionError as error:
         if "parameters.check(" in error.source:
             raise ValueError(error.evalue) from None
         told = f"{_line(error.ename)}: {_line(error.evalue)}"
         raise RuntimeError(f"{path.name}, cell {error.exec_count}: {told}") from error
+    except CellTimeoutError as error:
+        told = str(error).partition("Here is a preview")[2].partition("---")[2].strip().splitlines()
+        first = next((line for line in told if line.strip("- ")), "")
+        raise RuntimeError(f"{path.name}, the cell {first!r}: it took more than {timeout:g} s.") from error
     except RuntimeError as error:
         raise RuntimeError(f"{path.name}: {_line(error)} (was there too little memory?)") from error
     made.metadata.papermill |= {"input_path": str(path), "output_path": str(target)}
@@ -86,119 +101,33 @@ def rerun(chapter: str | Path, parameters: Mapping, output: str | Path, *, progr
     return target
 
 
-@checked
-def sweep(
-    chapter: str | Path, grid: Mapping[str, Sequence[Any]], folder: str | Path, executor: Executor | None = None
-) -> list[Path]:
-    """Execute a chapter at every point of a grid of parameters; what is already there is not run again.
-
-    A point that fails does not stop the others.
-
-    Parameters
-    ----------
-    chapter
-        Its `.ipynb`, or its bare name if it lies in the folder `book`.
-    grid
-        The values of each parameter, by name.
-    folder
-        Where the notebooks go, each named after its parameters; made if missing.
-    executor
-        Who runs them: a pool of processes here, or `distributed.Client(...).get_executor()` for a
-        Dask cluster whose workers see the same files; None runs them one after the other.
-
-    Returns
-    -------
-    list of Path
-        The executed notebooks, in the order of the grid, the last parameter varying fastest.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is unknown, a value does not fit, two points would have one file name, or a file of that name is
-        there that is no run of the chapter as it is now.
-    RuntimeError
-        If some points failed; the others have been executed.
-    """
-    path, target = find_notebook(chapter), _path("folder", folder)
-    points = _points(grid)
-    values = [suiting(path, point) for point in points]
-    outputs = [target / f"{path.stem}-{_label(point)}.ipynb" for point in points]
-    for output, times in Counter(outputs).items():
-        if times > 1:
-            raise ValueError(f"{times} points of the grid have the file name {output.name!r}: each must have its own.")
-    _writable("folder", target, outputs)
-    notebook, own = _read(path), {one.name: one.value for one in declared(path)}
-    for given, output in zip(values, outputs, strict=True):
-        if output.exists() and not _has_run(output, notebook, own | given):
-            raise ValueError(
-                f"folder is {str(folder)!r}: it must be another, because its {output.name} is no run of {path.name} as "
-                "that is now with these values."
-            )
-    todo = [
-        (path, point, output.absolute())  # whoever runs it may do so in another folder
-        for point, output in zip(points, outputs, strict=True)
-        if not output.exists()
-    ]
-    run = map if executor is None else executor.map
-    failures = [failure for failure in run(_failure, *zip(*todo, strict=True)) if failure] if todo else []
-    if failures:
-        raise RuntimeError(f"{len(failures)} of {len(points)} points failed: {'; '.join(failures)}.")
-    return outputs
-
-
 def _execute(
-    notebook: nbformat.NotebookNode, values: Mapping[str, Any], folder: Path, progress: bool
+    notebook: nbformat.NotebookNode, values: Mapping[str, Any], folder: Path, progress: bool, timeout: float | None
 ) -> nbformat.NotebookNode:
     """Run a notebook with new values in a folder.
 
     papermill is given no paths: it reads more into them than their letters, such as braces, it would write half a
     notebook, and it would change the working folder of the whole process.
     """
-    return papermill.execute_notebook(
-        notebook,
-        None,
-        dict(values),
-        kernel_name="python3",
-        language="python",
-        progress_bar=progress,
-        kernel_manager_class=_Kernel,
-        resources={"metadata": {"path": str(folder)}},
-        shutdown_kernel="immediate",  # and quietly, when somebody interrupts
-    )
+    with tempfile.TemporaryDirectory(prefix="kbe-") as sockets:
+        return papermill.execute_notebook(
+            notebook,
+            None,
+            dict(values),
+            kernel_name="python3",
+            language="python",
+            progress_bar=progress,
+            execution_timeout=timeout,
+            kernel_manager_class=_Kernel,
+            config=_connection(sockets),
+            resources={"metadata": {"path": str(folder)}},
+            shutdown_kernel="immediate",  # and quietly, when somebody interrupts
+        )
 
 
-def _points(grid: Any) -> list[dict[str, Any]]:
-    """Every combination of a grid's values."""
-    if not isinstance(grid, Mapping) or not grid:
-        raise ValueError(f"grid is {shown(grid)}: it must be a mapping from names to lists of values.")
-    lists = {name: kinds.plain(values) for name, values in grid.items()}
-    for name, values in lists.items():
-        if not isinstance(values, Collection) or isinstance(values, (str, bytes, Mapping)) or not values:
-            raise ValueError(f"{name} is {shown(values)}: it must be a list of values.")
-    return [dict(zip(lists, map(kinds.plain, values), strict=True)) for values in itertools.product(*lists.values())]
-
-
-def _failure(path: Path, point: Mapping[str, Any], output: Path) -> str:
-    """Rerun a chapter, and say what went wrong: an error would end the sweep. Empty if nothing did."""
-    try:
-        rerun(path, point, output)
-    except Exception as error:
-        return f"{_label(point)} ({_line(error).rstrip('.')})"
-    return ""
-
-
-def _has_run(output: Path, notebook: nbformat.NotebookNode, values: Mapping[str, Any]) -> bool:
-    """Whether a file is a run of this very notebook with these values."""
-    try:
-        ran, had = _read(output), {one.name: one.value for one in declared(output)}
-    except ValueError:
-        return False
-    return had == values and _sources(ran) == _sources(notebook)
-
-
-def _sources(notebook: nbformat.NotebookNode) -> list[str]:
-    """The cells that run, without those that hold new values."""
-    return [cell.source for cell in contents.code(notebook) if INJECTED_TAG not in cell.metadata.get("tags", [])]
+def _connection(folder: str) -> Config:
+    """Sockets that are files where the system has them: two kernels that start at once may take the same port."""
+    return Config({} if sys.platform == "win32" else {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
@@ -229,10 +158,6 @@ def _writable(name: str, folder: Path, outputs: Sequence[Path]) -> None:
             pass
     except OSError as error:
         raise ValueError(f"{name} is {str(folder)!r}: it must be a folder to write in ({error.strerror}).") from error
-
-
-def _label(point: Mapping[str, Any]) -> str:
-    return re.sub(r"[^\w.=+,-]", "", ",".join(f"{name}={value}" for name, value in point.items()))
 
 
 def _line(text: object) -> str:
