@@ -60,12 +60,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("-o", required=True, metavar=output, dest="output")
         command.add_argument("--timeout", type=float, metavar="SECONDS", help="what a cell may take")
     sweep.add_argument("--workers", type=int, default=2, help="points that run at once, on this machine")
-    sweep.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a Dask scheduler elsewhere, whose workers run the points"
-    )
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler elsewhere whose workers run them")
     sweep.add_argument("--retry-failed", action="store_true", help="run only those again that have failed")
     collecting = _command(commands, "collect", _collect, "put the claims of a sweep's points into one table")
     collecting.add_argument("folder", help="where the sweep is kept")
+    comparing = _command(
+        commands, "compare", _compare, "put the claims of two runs side by side, and mark what differs"
+    )
+    for run in ("first", "second"):
+        comparing.add_argument(run, help="an executed .ipynb, or the name of a chapter as it is published")
     executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")
     building = _command(commands, "build", _build, "execute what is missing and build the pages, or the PDF")
     building.add_argument("--pdf", action="store_true", help="the PDF in place of the pages")
@@ -93,10 +96,23 @@ def _parameters(given: argparse.Namespace) -> None:
 
 
 def _rerun(given: argparse.Namespace) -> None:
+    from kbe.book import beside, report
     from kbe.book.rerun import rerun
 
-    print(rerun(given.chapter, _given(given, kinds.typed), given.output, progress=sys.stderr.isatty(),
-                timeout=given.timeout))  # fmt: skip
+    values, published = _given(given, kinds.typed), parameters.find_notebook(given.chapter)
+    judged, members = report.stored(published), values.get("members")
+    if isinstance(members, int) and (told := beside.needed(judged, members)):
+        print(told, file=sys.stderr)
+    made = rerun(published, values, given.output, progress=sys.stderr.isatty(), timeout=given.timeout)
+    if judged:
+        print(beside.compare(published, made))
+    print(made)
+
+
+def _compare(given: argparse.Namespace) -> None:
+    from kbe.book import beside
+
+    print(beside.compare(*map(parameters.find_notebook, (given.first, given.second))))
 
 
 def _sweep(given: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def _run(point: points.Point) -> dict[str, Any]:
         claims = [_row(one) for one in report.stored(made)]
         try:
             point.store.write(f"{point.key}/{points.NOTEBOOK}", made.read_bytes())
-            record = points.described(point) | {"seconds": round(time.monotonic() - start, 2), "claims": claims}
+            record = points.record_of(point) | {"seconds": round(time.monotonic() - start, 2), "claims": claims}
             point.store.write(f"{point.key}/{points.DONE}", json.dumps(record, indent=1).encode())
         except OSError as error:
             return {"cell": None, "error": f"it cannot be kept ({error.strerror})"}

@@ -163,12 +163,12 @@ def run_point(point: Point) -> dict[str, Any]:
         except (IndexError, ValueError):
             last = told.strip().splitlines()[-1:] or ["nothing was said"]
             failure = {"cell": None, "error": f"its process ended with status {status} ({last[0]})"}
-        record = described(point) | failure | {"seconds": round(time.monotonic() - start, 2)}
+        record = record_of(point) | failure | {"seconds": round(time.monotonic() - start, 2)}
         store.write(f"{key}/{FAILED}", json.dumps(record, indent=1).encode())
         return record
 
 
-def described(point: Point) -> dict[str, Any]:
+def record_of(point: Point) -> dict[str, Any]:
     """What stands beside every result: which point, of what, where."""
     return {"key": point.key, "chapter": Path(point.chapter).stem, "parameters": point.values, "host": platform.node(),
             "inputs": point.inputs}  # fmt: skip

@@ -91,8 +91,8 @@ def rerun(
         told = f"{_line(error.ename)}: {_line(error.evalue)}"
         raise RuntimeError(f"{path.name}, cell {error.exec_count}: {told}") from error
     except CellTimeoutError as error:
-        told = str(error).partition("Here is a preview")[2].partition("---")[2].strip().splitlines()
-        first = next((line for line in told if line.strip("- ")), "")
+        lines = str(error).partition("Here is a preview")[2].partition("---")[2].splitlines()
+        first = next((line for line in lines if line.strip("- ")), "")
         raise RuntimeError(f"{path.name}, the cell {first!r}: it took more than {timeout:g} s.") from error
     except RuntimeError as error:
         raise RuntimeError(f"{path.name}: {_line(error)} (was there too little memory?)") from error

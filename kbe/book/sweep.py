@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import distributed
 import nbformat
@@ -22,7 +22,7 @@ from kbe.book.points import Point, Store
 from kbe.checks import checked
 from kbe.refusals import shown
 
-_CONNECTING = 10.0  # seconds to wait for a scheduler and its first worker
+_CONNECTING = 5.0  # seconds to wait for a scheduler and its first worker
 _LOOPBACK = "127.0.0.1"
 _A_LINE = 60.0  # seconds between lines of progress where there is no terminal
 
@@ -37,7 +37,7 @@ def sweep(
     scheduler: str | None = None,
     retry_failed: bool = False,
     timeout: float | None = None,
-    out: TextIO = sys.stderr,
+    out: Any = sys.stderr,
 ) -> list[str]:
     """Execute a chapter at every point of a grid; what the folder already has is not run again.
 
@@ -143,7 +143,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[distributed.Client]
         yield client
 
 
-def _other_versions(told: Mapping[str, Any]) -> str:
+def _other_versions(told: Any) -> str:
     """What the scheduler or a worker has in another version than this process."""
     mine, others = told["client"], [told["scheduler"], *told["workers"].values()]
     for name in ("distributed", "dask", "msgpack", "cloudpickle"):
@@ -152,7 +152,7 @@ def _other_versions(told: Mapping[str, Any]) -> str:
     return "" if all(one["host"]["python"] == mine["host"]["python"] for one in others) else "Python"
 
 
-def _run(client: distributed.Client, todo: Sequence[Point], done: int, out: TextIO) -> dict[str, dict[str, Any]]:
+def _run(client: distributed.Client, todo: Sequence[Point], done: int, out: Any) -> dict[str, dict[str, Any]]:
     """Run points; returned is what is known of those that failed."""
     failed: dict[str, dict[str, Any]] = {}
     start = told = time.monotonic()
@@ -168,7 +168,7 @@ def _run(client: distributed.Client, todo: Sequence[Point], done: int, out: Text
             point, finished = waiting.pop(future), finished + 1
             error = future.exception()
             if error is not None:  # the worker was lost, time and again
-                failed[point.key] = points.described(point) | {"error": " ".join(str(error).split())}
+                failed[point.key] = points.record_of(point) | {"error": " ".join(str(error).split())}
             elif "error" in (record := future.result()):
                 failed[point.key] = record
         if out.isatty() or not waiting or time.monotonic() - told >= _A_LINE:
@@ -180,7 +180,7 @@ def _run(client: distributed.Client, todo: Sequence[Point], done: int, out: Text
     return failed
 
 
-def _tell(out: TextIO, text: str, last: bool) -> None:
+def _tell(out: Any, text: str, last: bool) -> None:
     if out.isatty():
         text = "\r\033[K" + text[: shutil.get_terminal_size().columns - 1]
     out.write(text + ("\n" if last or not out.isatty() else ""))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from kbe.book import points
 from kbe.book.collect import collect
 from kbe.book.sweep import sweep
 
-SLOW = "import os, time\nopen(f'kernel-{os.getpid()}', 'w').close()\ntime.sleep({})\nprint(members)"
+SLOW = "import os, time\nopen(f'kernel-{os.getpid()}', 'w').close()\ntime.sleep(%d)\nprint(members)"
 
 
 def start(folder, *words):
@@ -56,15 +58,15 @@ def test_points_run_once_and_a_failing_one_does_not_stop_the_others(chapter, tmp
     assert list(pd.read_csv(csv).rate) == list(pd.read_parquet(parquet).rate) == [0.5, 13]
 
 
-def planned(values, folder="x", inputs=None):
+def key_of(values, folder="x", inputs=None):
     return points.Point("a.ipynb", values, inputs or {"code": "1"}, folder).key
 
 
 def test_a_key_is_of_the_values_alone_whatever_their_order_and_type():
-    assert planned({"a": 1, "b": [2.0]}) == planned({"b": [2], "a": 1.0}, "elsewhere")
+    assert key_of({"a": 1, "b": [2.0]}) == key_of({"b": [2], "a": 1.0}, "elsewhere")
     others = [{"a": "1"}, {"a": True}, {"a": 1.5}, {"b": 1}, {"a": [1]}, {"a": None}, {"a": "a/b"}, {"a": "ab"}]
-    assert len({planned(values) for values in [{"a": 1}, *others]}) == len(others) + 1
-    assert planned({"a": 1}) != planned({"a": 1}, inputs={"code": "2"})
+    assert len({key_of(values) for values in [{"a": 1}, *others]}) == len(others) + 1
+    assert key_of({"a": 1}) != key_of({"a": 1}, inputs={"code": "2"})
 
 
 def test_a_record_without_bytes_is_none(tmp_path):
@@ -75,7 +77,7 @@ def test_a_record_without_bytes_is_none(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills processes as Linux does")
 def test_killed_sweeps_leave_no_kernel_and_no_part_and_go_on(make_chapter, tmp_path):
-    make_chapter(SLOW.format(600))
+    make_chapter(SLOW % 600)
     for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
         command = start(tmp_path, "-p", "members", "1")
         until(lambda: kernels(tmp_path))
@@ -91,7 +93,7 @@ def test_killed_sweeps_leave_no_kernel_and_no_part_and_go_on(make_chapter, tmp_p
 
 
 def test_two_sweeps_of_one_folder_run_a_point_once(make_chapter, tmp_path):
-    make_chapter(SLOW.format(1))
+    make_chapter(SLOW % 1)
     both = [start(tmp_path, "-p", "members", "3"), start(tmp_path, "-p", "members", "3")]
     for command in both:
         command.communicate(timeout=60)
@@ -120,3 +122,24 @@ def test_what_cannot_be_is_refused_before_anything_runs(chapter, tmp_path, grid,
     with pytest.raises(ValueError, match=r"must be|no parameter") as raised:
         sweep(chapter, grid, **options)
     assert "\n" not in str(raised.value) and not list(tmp_path.glob("runs/*/*.json"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills processes as Linux does")
+def test_random_kills_lose_nothing(make_chapter, tmp_path):
+    """`make test-kills` kills 50 times: the client, a worker, the process of a point, a kernel."""
+    make_chapter("import time\ntime.sleep(0.5)\nprint(members)")
+    draw = random.Random(0)
+    for _ in range(int(os.environ.get("KILLS", "2"))):
+        command = start(tmp_path, "-p", "members", f"1:{draw.randint(4, 6)}")
+        time.sleep(draw.uniform(1, 6))
+        tree = [psutil.Process(command.pid), *psutil.Process(command.pid).children(recursive=True)]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            draw.choice(tree).kill()
+        command.communicate(timeout=60)
+        until(lambda tree=tree: not any(one.is_running() and one.status() != "zombie" for one in tree))
+    for more in ([], ["--retry-failed"]):
+        start(tmp_path, "-p", "members", "1:6", *more).communicate(timeout=60)
+    records = list(points.Store(str(tmp_path / "runs")).records(points.DONE))
+    assert sorted(one["parameters"]["members"] for one in records) == [1, 2, 3, 4, 5]
+    left = {path.name for path in (tmp_path / "runs").glob("*/*")}
+    assert left == {points.NOTEBOOK, points.DONE}
