@@ -64,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--retry-failed", action="store_true", help="run only those again that have failed")
     collecting = _command(commands, "collect", _collect, "put the claims of a sweep's points into one table")
     collecting.add_argument("folder", help="where the sweep is kept")
-    comparing = _command(
-        commands, "compare", _compare, "put the claims of two runs side by side, and mark what differs"
-    )
+    comparing = _command(commands, "compare", _compare, "the claims of two runs side by side; what differs is marked")
     for run in ("first", "second"):
         comparing.add_argument(run, help="an executed .ipynb, or the name of a chapter as it is published")
     executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")

@@ -25,6 +25,8 @@ def collect(folder: str | Path) -> list[str]:
     ------
     ValueError
         If there are no points.
+    RuntimeError
+        If pyarrow is missing; the CSV is there.
     """
     store = Store(str(folder))
     rows = [row for name in (points.DONE, points.FAILED) for record in store.records(name) for row in _rows(record)]
@@ -33,7 +35,10 @@ def collect(folder: str | Path) -> list[str]:
     table = pd.DataFrame(rows)
     store.write(f"{TABLE}.csv", table.to_csv(index=False).encode())
     written = io.BytesIO()
-    table.to_parquet(written, index=False)
+    try:
+        table.to_parquet(written, index=False)
+    except ImportError as error:
+        raise RuntimeError(f"{store.root}/{TABLE}.csv is there; for Parquet, pyarrow must be installed.") from error
     store.write(f"{TABLE}.parquet", written.getvalue())
     return [f"{store.root}/{TABLE}.csv", f"{store.root}/{TABLE}.parquet"]
 

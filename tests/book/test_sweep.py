@@ -27,7 +27,7 @@ SLOW = "import os, time\nopen(f'kernel-{os.getpid()}', 'w').close()\ntime.sleep(
 
 def start(folder, *words):
     """`python -m kbe sweep tiny.ipynb` in a folder."""
-    around = os.environ | {"PYTHONPATH": str(Path(kbe.__file__).parents[1])}
+    around = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(kbe.__file__).parents[1]), *sys.path])}
     command = [sys.executable, "-m", "kbe", "sweep", "tiny.ipynb", *words, "-o", "runs"]
     return subprocess.Popen(command, cwd=folder, env=around, stderr=subprocess.PIPE, text=True)
 
