@@ -45,8 +45,9 @@ VARIANTS := OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=av
 test-variants: .venv/stamp ## the stored outputs with two threads, and with older vector instructions
 	set -e; for variant in $(VARIANTS); do env $$variant $(KBE) execute; env $$variant $(PYTEST) book; done
 
-test-kills: .venv/stamp ## 50 random kills of a sweep's processes; `make test` tries two
-	KILLS=50 $(PYTEST) tests/book/test_sweep.py -k random_kills
+KILLS ?= 50
+test-kills: .venv/stamp ## random kills of a sweep's processes, some minutes; KILLS=50, `make test` tries one
+	KILLS=$(KILLS) SEED=$(SEED) $(PYTEST) tests/book/test_sweep.py -k kill
 
 test-labels: .venv/stamp ## in every chapter, with small parameters: arrays meet with exact labels; `make test` tries a third
 	EVERY_CHAPTER=1 $(PYTEST) tests/test_labels.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
         command.add_argument("-o", required=True, metavar=output, dest="output")
         command.add_argument("--timeout", type=float, metavar="SECONDS", help="what a cell may take")
+        command.add_argument("--keep-failed", action="store_true", help="keep the notebook of what fails, as it came")
     sweep.add_argument("--workers", type=int, default=2, help="points that run at once, on this machine")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler elsewhere whose workers run them")
     sweep.add_argument("--retry-failed", action="store_true", help="run only those again that have failed")
@@ -94,14 +96,15 @@ def _parameters(given: argparse.Namespace) -> None:
 
 
 def _rerun(given: argparse.Namespace) -> None:
-    from kbe.book import beside, report
+    from kbe.book import beside, progress, report
     from kbe.book.rerun import rerun
 
     values, published = _given(given, kinds.typed), parameters.find_notebook(given.chapter)
     judged, members = report.stored(published), values.get("members")
     if isinstance(members, int) and (told := beside.needed(judged, members)):
         print(told, file=sys.stderr)
-    made = rerun(published, values, given.output, progress=sys.stderr.isatty(), timeout=given.timeout)
+    with progress.watched(published.stem) as begin:
+        made = rerun(published, values, given.output, tell=begin, timeout=given.timeout, keep_failed=given.keep_failed)
     if judged:
         print(beside.compare(published, made))
     print(made)
@@ -119,9 +122,10 @@ def _sweep(given: argparse.Namespace) -> None:
     grid = _given(given, kinds.typed_values)
     try:
         sweep.sweep(given.chapter, grid, given.output, workers=given.workers, scheduler=given.scheduler,
-                    retry_failed=given.retry_failed, timeout=given.timeout)  # fmt: skip
+                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout)  # fmt: skip
     except RuntimeError:
-        collect.collect(given.output)
+        with contextlib.suppress(ValueError, OSError):  # nothing is done yet, or nothing can be written
+            collect.collect(given.output)
         raise
     print(*collect.collect(given.output), sep="\n")
 

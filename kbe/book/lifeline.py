@@ -9,14 +9,20 @@ import sys
 import threading
 import time
 
-PARENT = "KBE_PARENT"  # the variable that names the process whose end is followed
+_PARENT = "KBE_PARENT"  # the variable that names the process whose end is followed
 _PR_SET_PDEATHSIG = 1
 _SECONDS = 1.0
 
 
+def surroundings() -> dict[str, str]:
+    """The environment of a process that imports what this one does, and follows its end."""
+    paths = os.pathsep.join(map(os.path.abspath, sys.path))
+    return os.environ | {"PYTHONPATH": paths, _PARENT: str(os.getpid())}
+
+
 def follow_parent() -> None:
-    """End with the process that PARENT names, killed or not; a kernel's own watch sees no parent that has a reaper."""
-    parent = int(os.environ[PARENT])
+    """End with the process that started this one, killed or not; a kernel's own watch sees no parent with a reaper."""
+    parent = int(os.environ[_PARENT])
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it could be followed

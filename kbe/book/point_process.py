@@ -1,46 +1,46 @@
-"""The process of one point of a sweep: it reads the point from its standard input and keeps what comes of it."""
+"""The process of one point of a sweep: `python -m kbe.book.point_process`.
+
+It reads a notebook, values, a folder and a time limit from its standard input, and tells each cell that begins and at
+last what failed, if anything did, as lines of JSON. The executed notebook is left in its working folder.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from kbe.book import lifeline, points, report
-from kbe.book.rerun import rerun
+from kbe.book import lifeline
+from kbe.book.papermilling import CellFailed, KernelDied, execute_notebook
+
+EXECUTED = "executed.ipynb"
 
 
-def _run(point: points.Point) -> dict[str, Any]:
-    """Execute a point and keep it; what went wrong is returned, empty if nothing did."""
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        try:
-            made = rerun(point.chapter, point.values, Path(folder, points.NOTEBOOK).absolute(), timeout=point.timeout)
-        except (ValueError, RuntimeError) as error:
-            return {"cell": getattr(error.__cause__, "exec_count", None), "error": str(error)}
-        now = points.inputs(nbformat.read(point.chapter, 4))
-        if others := sorted(name for name in {*now, *point.inputs} if now.get(name) != point.inputs.get(name)):
-            return {"cell": None, "error": f"{' and '.join(others[:3])} is another here than where the sweep started"}
-        claims = [_row(one) for one in report.stored(made)]
-        try:
-            point.store.write(f"{point.key}/{points.NOTEBOOK}", made.read_bytes())
-            record = points.record_of(point) | {"seconds": round(time.monotonic() - start, 2), "claims": claims}
-            point.store.write(f"{point.key}/{points.DONE}", json.dumps(record, indent=1).encode())
-        except OSError as error:
-            return {"cell": None, "error": f"it cannot be kept ({error.strerror})"}
-    return {}
+def _tell(**event: Any) -> None:
+    print(json.dumps(event), flush=True)
 
 
-def _row(one: report.Judged) -> dict[str, Any]:
-    return {"claim": one.claim.name, "verdict": one.verdict, "estimate": one.estimate, "low": one.low, "high": one.high,
-            "members": one.members, "left_out": one.left_out}  # fmt: skip
+def _execute(notebook: str, values: dict[str, Any], folder: str, timeout: float | None) -> None:
+    def tell(cell: int, cells: int, line: str) -> None:
+        _tell(cell=cell, cells=cells)
+
+    try:
+        made = execute_notebook(nbformat.reads(notebook, 4), values, folder, tell=tell, timeout=timeout)
+        failure: dict[str, Any] = {"error": ""}
+    except CellFailed as error:
+        made, failure = error.notebook, {"cell": error.cell, "error": str(error)}
+    except ValueError as error:
+        made, failure = None, {"cell": None, "error": str(error)}
+    except KernelDied as error:
+        made, failure = None, {"error": str(error), "died": True}
+    if made is not None:
+        Path(EXECUTED).write_text(nbformat.writes(made), encoding="utf-8")
+    _tell(**failure)
 
 
 if __name__ == "__main__":
     lifeline.follow_parent()
-    print("\n" + json.dumps(_run(points.Point(**json.load(sys.stdin)))))
+    _execute(**json.load(sys.stdin))

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import nbformat
-import papermill
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
-from nbclient.exceptions import CellTimeoutError
-from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
-from kbe.book import files, lifeline
+from kbe.book import files
+from kbe.book.papermilling import CellFailed, KernelDied, Tell, execute_notebook
 from kbe.book.parameters import find_notebook, suiting
 from kbe.book.plain import in_plain_markdown
-from kbe.checks import checked
+from kbe.checks import Real, checked
 from kbe.refusals import shown
 
+Seconds = Annotated[float, Real(above=0)]
 _LONGEST_FILE_NAME = 200  # bytes; most file systems allow 255, and a file that is being written has a longer one
-
-
-class _Kernel(AsyncKernelManager):
-    """A kernel of this very Python that imports what this process does, whatever a notebook calls its own."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """How it is started."""
-        described = get_kernel_dict()
-        described["argv"] = [lifeline.__name__ if word == "ipykernel_launcher" else word for word in described["argv"]]
-        return KernelSpec(**described)
-
-    def start_kernel(self, **options: Any) -> Any:
-        """Start it: in the chapter's folder a relative path would lead elsewhere, to another version of the package."""
-        paths = os.pathsep.join(map(os.path.abspath, sys.path))
-        return super().start_kernel(
-            env=os.environ | {"PYTHONPATH": paths, lifeline.PARENT: str(os.getpid())}, **options
-        )
 
 
 @checked
@@ -51,8 +27,9 @@ def rerun(
     parameters: Mapping,
     output: str | Path,
     *,
-    progress: bool = False,
-    timeout: float | None = None,
+    tell: Tell | None = None,
+    timeout: Seconds | None = None,
+    keep_failed: bool = False,
 ) -> Path:
     """Execute a chapter with other parameters.
 
@@ -65,10 +42,12 @@ def rerun(
     output
         Where the executed notebook goes, in Markdown that every Jupyter shows and with its own numbers in the text;
         written whole or not at all. It is returned.
-    progress
-        Show a progress bar over the cells.
+    tell
+        Called at each code cell that begins, with its number, their number, and the cell's first line.
     timeout
         Seconds that a cell may take; None sets no limit.
+    keep_failed
+        Keep what a failed chapter has come to beside the output, as `.failed.ipynb`.
 
     Raises
     ------
@@ -82,52 +61,30 @@ def rerun(
     fits = target.suffix == ".ipynb" and os.path.isdir(target.parent) and not os.path.isdir(target)
     if not fits or target.resolve() == path.resolve():
         raise ValueError(f"output is {str(target)!r}: it must be an .ipynb, not the chapter, in a folder that exists.")
-    _writable("output", target.parent, [target])
+    _writable(target)
     try:
-        made = _execute(notebook, values, path.parent, progress, timeout)
-    except PapermillExecutionError as error:
-        if "parameters.check(" in error.source:
-            raise ValueError(error.evalue) from None
-        told = f"{_line(error.ename)}: {_line(error.evalue)}"
-        raise RuntimeError(f"{path.name}, cell {error.exec_count}: {told}") from error
-    except CellTimeoutError as error:
-        lines = str(error).partition("Here is a preview")[2].partition("---")[2].splitlines()
-        first = next((line for line in lines if line.strip("- ")), "")
-        raise RuntimeError(f"{path.name}, the cell {first!r}: it took more than {timeout:g} s.") from error
-    except RuntimeError as error:
-        raise RuntimeError(f"{path.name}: {_line(error)} (was there too little memory?)") from error
-    made.metadata.papermill |= {"input_path": str(path), "output_path": str(target)}
-    files.write(nbformat.writes(in_plain_markdown(made, path.stem, path.parent)), target)
+        made = execute_notebook(notebook, values, path.parent, tell=tell, timeout=timeout)
+    except CellFailed as error:
+        told = f"{path.name}, {error}"
+        if keep_failed:
+            kept = target.with_suffix(".failed.ipynb")
+            files.write(nbformat.writes(_of_names(error.notebook, path, kept)), kept)
+            told = f"{told.rstrip('.')}; {kept} shows it."
+        raise RuntimeError(told) from error
+    except KernelDied as error:
+        raise RuntimeError(f"{path.name}: {error}") from error
+    files.write(finished(made, path, target), target)
     return target
 
 
-def _execute(
-    notebook: nbformat.NotebookNode, values: Mapping[str, Any], folder: Path, progress: bool, timeout: float | None
-) -> nbformat.NotebookNode:
-    """Run a notebook with new values in a folder.
-
-    papermill is given no paths: it reads more into them than their letters, such as braces, it would write half a
-    notebook, and it would change the working folder of the whole process.
-    """
-    with tempfile.TemporaryDirectory(prefix="kbe-") as sockets:
-        return papermill.execute_notebook(
-            notebook,
-            None,
-            dict(values),
-            kernel_name="python3",
-            language="python",
-            progress_bar=progress,
-            execution_timeout=timeout,
-            kernel_manager_class=_Kernel,
-            config=_connection(sockets),
-            resources={"metadata": {"path": str(folder)}},
-            shutdown_kernel="immediate",  # and quietly, when somebody interrupts
-        )
+def finished(made: nbformat.NotebookNode, chapter: Path, target: Path) -> str:
+    """What is kept of an executed chapter: plain Markdown, and of paths the names alone."""
+    return nbformat.writes(in_plain_markdown(_of_names(made, chapter, target), chapter.stem, chapter.parent))
 
 
-def _connection(folder: str) -> Config:
-    """Sockets that are files where the system has them: two kernels that start at once may take the same port."""
-    return Config({} if sys.platform == "win32" else {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+def _of_names(made: nbformat.NotebookNode, chapter: Path, target: Path) -> nbformat.NotebookNode:
+    made.metadata.papermill |= {"input_path": chapter.name, "output_path": target.name}
+    return made
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
@@ -145,20 +102,16 @@ def _path(name: str, given: Any) -> Path:
     return Path(given)
 
 
-def _writable(name: str, folder: Path, outputs: Sequence[Path]) -> None:
-    """Make the folder if it is missing, and try to write there, rather than fail after the work."""
-    for output in outputs:
-        if len(os.fsencode(output.name)) > _LONGEST_FILE_NAME:
-            raise ValueError(
-                f"{name} gets the file {shown(output.name)}: its name must have at most {_LONGEST_FILE_NAME} bytes."
-            )
+def _writable(output: Path) -> None:
+    """Try to write there, rather than fail after the work."""
+    if len(os.fsencode(output.name)) > _LONGEST_FILE_NAME:
+        raise ValueError(
+            f"output gets the file {shown(output.name)}: its name must have at most {_LONGEST_FILE_NAME} bytes."
+        )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=output.parent):
             pass
     except OSError as error:
-        raise ValueError(f"{name} is {str(folder)!r}: it must be a folder to write in ({error.strerror}).") from error
-
-
-def _line(text: object) -> str:
-    return " ".join(str(text).split())
+        raise ValueError(
+            f"output is {str(output)!r}: it must be in a folder to write in ({error.strerror})."
+        ) from error

@@ -5,26 +5,26 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import distributed
-import nbformat
+from distributed.client import CancelledError
 
-from kbe.book import kinds, points
+from kbe.book import cluster, kinds, points
 from kbe.book.parameters import declared, find_notebook, suiting
-from kbe.book.points import Point, Store
-from kbe.checks import checked
+from kbe.book.point_runs import clear_scratch
+from kbe.book.points import Point
+from kbe.book.progress import Progress, duration
+from kbe.book.rerun import Seconds
+from kbe.book.stores import Store
+from kbe.checks import Count, checked
 from kbe.refusals import shown
-
-_CONNECTING = 5.0  # seconds to wait for a scheduler and its first worker
-_LOOPBACK = "127.0.0.1"
-_A_LINE = 60.0  # seconds between lines of progress where there is no terminal
 
 
 @checked
@@ -33,10 +33,11 @@ def sweep(
     grid: Mapping[str, Sequence[Any]],
     folder: str | Path,
     *,
-    workers: int = 2,
+    workers: Count = 2,
     scheduler: str | None = None,
     retry_failed: bool = False,
-    timeout: float | None = None,
+    keep_failed: bool = False,
+    timeout: Seconds | None = None,
     out: Any = sys.stderr,
 ) -> list[str]:
     """Execute a chapter at every point of a grid; what the folder already has is not run again.
@@ -57,6 +58,8 @@ def sweep(
         The address of a Dask scheduler that runs elsewhere, whose workers run the points instead.
     retry_failed
         Run only those points again that have failed.
+    keep_failed
+        Keep the notebook of a point that fails, as far as it came.
     timeout
         Seconds that a cell may take; None sets no limit.
     out
@@ -73,24 +76,25 @@ def sweep(
         If a parameter is unknown, a value does not fit, two points are equal, or the folder or the scheduler is of no
         use; before anything runs.
     RuntimeError
-        If some points failed or the scheduler was lost; the others are done.
+        If some points failed, the scheduler was lost or a result cannot be kept; what is done is done.
     """
-    if workers < 1:
-        raise ValueError(f"workers is {workers}: it must be at least 1.")
-    threads = 1 if scheduler else max(1, (os.cpu_count() or 1) // workers)
-    wanted = [replace(one, threads=threads, timeout=timeout) for one in _planned(chapter, grid, str(folder))]
+    threads = 1 if scheduler else cluster.threads_each(workers)
+    wanted = [replace(one, threads=threads, timeout=timeout, again=retry_failed, keep_failed=keep_failed)
+              for one in _planned(chapter, grid, str(folder))]  # fmt: skip
     store = Store(wanted[0].folder)
     store.check()
-    done = {one.key for one in wanted if store.read(f"{one.key}/{points.DONE}")}
-    before = {one.key: store.read(f"{one.key}/{points.FAILED}") for one in wanted if one.key not in done}
-    failed = {key: record for key, record in before.items() if record}
-    todo = [one for one in wanted if one.key in before and (one.key in failed) == retry_failed]
+    left = [one for one in wanted if not store.done(one.key)]
+    failed = {one.key: record for one in left if (record := store.failed(one.key))}
+    todo = [one for one in left if (one.key in failed) == retry_failed]
     if retry_failed:
         failed = {}
     if todo:
-        with _client(workers, scheduler) as client:
-            out.write(f"{len(wanted)} points, {len(done)} done; dashboard at {client.dashboard_link}\n")
-            failed |= _run(client, todo, len(done), out)
+        clear_scratch()
+        with cluster.connected(workers, scheduler, todo[0]) as client:
+            link = cluster.dashboard(client)
+            told = f"{len(wanted)} points, {len(wanted) - len(left)} done"
+            Progress(out).tell(f"{told}; dashboard at {link}" if link else told, keep=True)
+            failed |= _Running(client, todo, len(wanted) - len(left), grid, out).run()
     if failed:
         told = "; ".join(f"{_label(one['parameters'], grid)} ({one['error'].rstrip('.')})" for one in failed.values())
         raise RuntimeError(f"{len(failed)} of {len(wanted)} points failed: {told}. --retry-failed tries them again.")
@@ -99,7 +103,7 @@ def sweep(
 
 def _planned(chapter: str | Path, grid: Any, folder: str) -> list[Point]:
     """Every point of a grid, with all the values that the chapter runs with."""
-    if not isinstance(grid, Mapping) or not grid:
+    if not grid:
         raise ValueError(f"grid is {shown(grid)}: it must be a mapping from names to lists of values.")
     lists = {name: kinds.plain(values) for name, values in grid.items()}
     for name, values in lists.items():
@@ -110,81 +114,83 @@ def _planned(chapter: str | Path, grid: Any, folder: str) -> list[Point]:
     address = folder if "://" in folder else os.path.abspath(folder)
     made = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
     values = [own | suiting(path, one) for one in made]
-    reads = points.inputs(nbformat.read(path, 4))
-    planned = [Point(str(path), one, reads, address) for one in values]
-    seen: dict[str, Point] = {}
-    for one in planned:
-        if one.key in seen:
-            raise ValueError(f"grid has the point {_label(one.values, grid)} twice: each must be there once.")
-        seen[one.key] = one
-    return planned
+    reads = points.inputs(path)
+    planned: dict[str, Point] = {}
+    for one in values:
+        point = Point(str(path), one, reads, address)
+        if point.key in planned:
+            raise ValueError(f"grid has the point {_label(one, grid)} twice: each must be there once.")
+        planned[point.key] = point
+    return list(planned.values())
 
 
-@contextlib.contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[distributed.Client]:
-    """A Dask client of a cluster on this machine, for it alone, or of a scheduler elsewhere."""
-    if scheduler is None:
-        with (
-            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, host=_LOOPBACK,
-                                     dashboard_address=f"{_LOOPBACK}:0", worker_dashboard_address=f"{_LOOPBACK}:0",
-                                     silence_logs=50) as cluster,
-            distributed.Client(cluster) as client,
-        ):  # fmt: skip
-            yield client
-        return
-    try:
-        client = distributed.Client(scheduler, timeout=_CONNECTING)
-        client.wait_for_workers(1, timeout=_CONNECTING)
-    except Exception as error:  # of sockets, of TLS, of an address that is none
-        raise ValueError(f"scheduler is {scheduler!r}: it must be one with workers that can be reached.") from error
-    with client:
-        if others := _other_versions(client.get_versions()):
-            raise ValueError(f"scheduler is {scheduler!r}: it and its workers must have this version of {others}.")
-        yield client
+class _Running:
+    """Points that run, and the line that tells how far they are."""
 
+    def __init__(self, client: distributed.Client, todo: Sequence[Point], done: int, grid: Any, out: Any) -> None:
+        self._client, self._todo, self._done, self._grid = client, todo, done, grid
+        self._progress, self._start = Progress(out), time.monotonic()
+        self._failed: dict[str, dict[str, Any]] = {}
+        self._cells: dict[str, str] = {}  # of the points that run, which they have come to
+        self._finished = 0
 
-def _other_versions(told: Any) -> str:
-    """What the scheduler or a worker has in another version than this process."""
-    mine, others = told["client"], [told["scheduler"], *told["workers"].values()]
-    for name in ("distributed", "dask", "msgpack", "cloudpickle"):
-        if any(one["packages"][name] != mine["packages"][name] for one in others):
-            return f"{name}, {mine['packages'][name]}"
-    return "" if all(one["host"]["python"] == mine["host"]["python"] for one in others) else "Python"
+    def run(self) -> dict[str, dict[str, Any]]:
+        """Until all are done or have failed; returned is what is known of those that failed."""
+        try:
+            self._run()
+        except (CancelledError, OSError) as error:  # Dask's, of a connection
+            raise RuntimeError("The scheduler was lost; the same command goes on with what is left.") from error
+        return self._failed
 
+    def _run(self) -> None:
+        topic = f"kbe-{uuid.uuid4().hex}"  # the same points may run in another folder at the same scheduler
+        self._client.subscribe_topic(topic, self._hear)
+        tasks = [f"{topic}-{one.key}" for one in self._todo]
+        futures = self._client.map(cluster.run_task, self._todo, tasks, topic=topic, pure=False, key=tasks)
+        waiting = dict(zip(futures, self._todo, strict=True))
+        del futures
+        while waiting:
+            with contextlib.suppress(distributed.TimeoutError):
+                distributed.wait(list(waiting), timeout=1, return_when="FIRST_COMPLETED")
+            if self._client.status != "running":
+                raise CancelledError
+            for future in [future for future in waiting if future.done()]:
+                self._take(waiting.pop(future), future)
+            self._tell(list(waiting.values()))
 
-def _run(client: distributed.Client, todo: Sequence[Point], done: int, out: Any) -> dict[str, dict[str, Any]]:
-    """Run points; returned is what is known of those that failed."""
-    failed: dict[str, dict[str, Any]] = {}
-    start = told = time.monotonic()
-    futures = client.map(points.run_point, todo, pure=False, key=[f"point-{one.key}" for one in todo])
-    waiting, finished = dict(zip(futures, todo, strict=True)), 0
-    del futures
-    while waiting:
-        with contextlib.suppress(distributed.TimeoutError):
-            distributed.wait(list(waiting), timeout=1, return_when="FIRST_COMPLETED")
-        if client.status != "running":
-            raise RuntimeError("The scheduler was lost; the same command goes on with what is left.")
-        for future in [future for future in waiting if future.done()]:
-            point, finished = waiting.pop(future), finished + 1
-            error = future.exception()
-            if error is not None:  # the worker was lost, time and again
-                failed[point.key] = points.record_of(point) | {"error": " ".join(str(error).split())}
-            elif "error" in (record := future.result()):
-                failed[point.key] = record
-        if out.isatty() or not waiting or time.monotonic() - told >= _A_LINE:
-            told = time.monotonic()
-            at_once = min(len(waiting), sum(client.nthreads().values()))
-            left = (told - start) / finished * len(waiting) if finished else float("nan")
-            _tell(out, f"done {done + finished - len(failed)} · running {at_once} · failed {len(failed)} · "
-                       f"left {len(waiting) - at_once} · about {left:.0f} s to go", last=not waiting)  # fmt: skip
-    return failed
+    def _take(self, point: Point, future: distributed.Future) -> None:
+        error = future.exception()
+        if isinstance(error, OSError):
+            told = error.strerror or str(error)
+            raise RuntimeError(
+                f"What has run cannot be kept in {point.folder} ({told}); the same command goes on with what is left."
+            ) from error
+        if error is not None:  # the worker was lost, time and again
+            record = {"parameters": point.values, "error": " ".join(str(error).split())}
+        else:
+            record = future.result()
+        if "error" in record:
+            self._failed[point.key] = record
+        self._finished += 1
 
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        told = event[1]
+        self._cells[told["key"]] = f"cell {told['cell']} of {told['cells']}"
 
-def _tell(out: Any, text: str, last: bool) -> None:
-    if out.isatty():
-        text = "\r\033[K" + text[: shutil.get_terminal_size().columns - 1]
-    out.write(text + ("\n" if last or not out.isatty() else ""))
-    out.flush()
+    def _tell(self, waiting: Sequence[Point]) -> None:
+        at_once, seconds = min(len(waiting), sum(self._client.nthreads().values())), time.monotonic() - self._start
+        cells = [
+            f"{_label(one.values, self._grid)}: {self._cells[one.key]}" for one in waiting if one.key in self._cells
+        ]
+        told = [
+            f"done {self._done + self._finished - len(self._failed)}",
+            f"running {at_once}" + (f" ({'; '.join(cells)})" if cells else ""),
+            f"failed {len(self._failed)}",
+            f"left {len(waiting) - at_once}",
+        ]
+        if self._finished and waiting:
+            told.append(f"about {duration(seconds / self._finished * len(waiting))} to go")
+        self._progress.tell(" · ".join(told), keep=not waiting)
 
 
 def _label(values: Mapping[str, Any], grid: Mapping[str, Any]) -> str:

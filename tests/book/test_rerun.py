@@ -49,7 +49,8 @@ def test_a_rerun_takes_values_names_and_kernels_as_they_come(make_chapter, tmp_p
     output = rerun(chapter, {"members": np.int64(8), "rate": np.float32(2), "sizes": (3, 4)}, tmp_path / "{0}.ipynb")
     assert printed(output) == "8 2.0 [3, 4] {x} $y" and os.getcwd() == before
     told = nbformat.read(output, 4).metadata.papermill
-    assert [told.input_path, told.output_path] == [str(chapter), str(output)]
+    assert [told.input_path, told.output_path] == [chapter.name, output.name]
+    assert str(tmp_path) not in output.read_text()
 
 
 @pytest.mark.parametrize(
@@ -105,5 +106,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter
 
 
 def test_a_cell_that_never_ends_is_named(make_chapter, tmp_path):
-    with pytest.raises(RuntimeError, match=r"^tiny\.ipynb, the cell 'import time': it took more than 1 s\.$"):
-        rerun(make_chapter("import time\ntime.sleep(600)"), {}, tmp_path / "out.ipynb", timeout=1)
+    path, told = make_chapter("import time\ntime.sleep(600)", bare=True), []
+    with pytest.raises(RuntimeError, match=r"^tiny\.ipynb, cell 2 \(import time\): it took more than 2 s\.$"):
+        rerun(path, {}, tmp_path / "out.ipynb", timeout=2, tell=lambda *what: told.append(what))
+    assert told == [(1, 2, "members: int = 100  # independent networks"), (2, 2, "import time")]
+
+
+def test_a_failed_notebook_is_kept_when_asked(chapter, tmp_path):
+    with pytest.raises(RuntimeError, match=r"cell 5: OverflowError: too much; .*out\.failed\.ipynb shows it\.$"):
+        rerun(chapter, {"rate": 13}, tmp_path / "out.ipynb", keep_failed=True)
+    assert nbformat.read(tmp_path / "out.failed.ipynb", 4).cells[-1].outputs[-1].ename == "OverflowError"
+    assert not (tmp_path / "out.ipynb").exists()
