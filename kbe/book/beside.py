@@ -38,8 +38,11 @@ def compare(first: str | Path, second: str | Path) -> Table:
 def needed(judged: Sequence[Judged], members: int) -> str:
     """The claims that a run of so many members cannot decide, and how many each needs; empty if there are none."""
     few = [f"{one.claim.name} {one.claim.members}" for one in judged if one.claim.members > members]
+    levels = {one.claim.members: sum(other.claim.members <= one.claim.members for other in judged) for one in judged}
+    offered = ", ".join(f"{level} members can decide {levels[level]}" for level in sorted(levels) if level > members)
     told = (
-        f"With {members} members {len(few)} of {len(judged)} claims stay undecided; members needed: {', '.join(few)}."
+        f"With {members} members {len(few)} of {len(judged)} claims stay undecided; members needed: "
+        f"{', '.join(few)}. A first look: {offered}."
     )
     return told if few else ""
 
@@ -53,5 +56,9 @@ def _difference(first: Judged | None, second: Judged | None) -> str:
         return ""
     lower, upper = sorted((first, second), key=lambda one: one.estimate)
     differs = upper.estimate - lower.estimate > math.hypot(lower.high - lower.estimate, upper.estimate - upper.low)
-    verdict = "another verdict" if first.verdict != second.verdict else ""
-    return ", ".join(told for told in (verdict, "differs" if differs else "") if told)
+    few = [one for one in (first, second) if one.members < one.claim.members]
+    if few:
+        verdict = f"{few[0].members} of {few[0].claim.members} members"
+    else:
+        verdict = "another verdict" if first.verdict != second.verdict else ""
+    return ", ".join(told for told in (verdict, "**differs**" if differs else "") if told)

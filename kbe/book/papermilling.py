@@ -25,6 +25,7 @@ from traitlets.config import Config
 from kbe.book import lifeline
 
 _ENGINE = "kbe"
+_NO_WIDGETS = "ignore:IProgress not found"  # of tqdm, where nobody looks
 _LONGEST_SOCKET = 90  # bytes of its folder's path; systems allow some hundred for the whole
 _CHECKS = "parameters.check("  # in the cell that refuses values
 Tell = Callable[[int, int, str], None]
@@ -144,7 +145,8 @@ class _Kernel(AsyncKernelManager):
 
     def start_kernel(self, **options: Any) -> Any:
         """Start it: in the chapter's folder a relative path would lead elsewhere, to another version of the package."""
-        return super().start_kernel(env=lifeline.surroundings(), **options)
+        warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _NO_WIDGETS)))
+        return super().start_kernel(env=lifeline.surroundings() | {"PYTHONWARNINGS": warnings}, **options)
 
 
 def _connection(folder: str) -> Config:

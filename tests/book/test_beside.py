@@ -24,13 +24,20 @@ def test_what_differs_beyond_sampling_error_is_marked(tmp_path):
     first = run(tmp_path / "a.ipynb", 0.5, 0.5, 0.5)
     second = run(tmp_path / "b.ipynb", 0.64, 0.65, -0.5)
     marks = [line.split("|")[4].strip() for line in repr(beside.compare(first, second)).splitlines()[2:]]
-    assert marks == ["", "differs", "another verdict, differs"]
+    assert marks == ["", "**differs**", "another verdict, **differs**"]
 
 
 def test_a_run_too_small_says_how_many_members_each_claim_needs(tmp_path):
     judged = report.stored(run(tmp_path / "a.ipynb", 0.5))
-    assert beside.needed(judged, 8) == "With 8 members 1 of 1 claims stay undecided; members needed: c0 50."
+    told = beside.needed(judged, 8)
+    assert told.startswith("With 8 members 1 of 1 claims stay undecided; members needed: c0 50.")
+    assert told.endswith("A first look: 50 members can decide 1.")
     assert beside.needed(judged, 50) == ""
+
+
+def test_a_run_too_small_to_decide_is_not_taken_for_another_verdict(tmp_path):
+    first, second = run(tmp_path / "a.ipynb", 0.5), run(tmp_path / "b.ipynb", 0.55, members=8)
+    assert repr(beside.compare(first, second)).splitlines()[2].split("|")[4].strip() == "8 of 50 members"
 
 
 def test_runs_without_claims_are_refused(tmp_path):
