@@ -96,7 +96,9 @@ def _parameters(given: argparse.Namespace) -> None:
 
 
 def _rerun(given: argparse.Namespace) -> None:
-    from kbe.book import beside, progress, report
+    import nbformat
+
+    from kbe.book import beside, files, page, progress, report
     from kbe.book.rerun import rerun
 
     values, published = _given(given, kinds.typed), parameters.find_notebook(given.chapter)
@@ -105,9 +107,10 @@ def _rerun(given: argparse.Namespace) -> None:
         print(told, file=sys.stderr)
     with progress.watched(published.stem) as begin:
         made = rerun(published, values, given.output, tell=begin, timeout=given.timeout, keep_failed=given.keep_failed)
-    if judged:
-        print(beside.compare(published, made))
-    print(made)
+    compared = repr(beside.compare(published, made)) if judged else ""
+    shown = made.with_suffix(".html")
+    files.write(page.as_html(nbformat.read(made, 4), made.stem, compared), shown)
+    print(*filter(None, (compared, made, shown)), sep="\n")
 
 
 def _compare(given: argparse.Namespace) -> None:

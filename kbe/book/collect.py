@@ -1,4 +1,4 @@
-"""One tidy table of a sweep: a row for each claim of each point, and one for a point that failed or has no claims."""
+"""One tidy table of a sweep, a row for each claim of each point or one for a point without claims, and a page of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 
 from kbe.book import sources
-from kbe.book.stores import TABLE, Store
+from kbe.book.page import as_html
+from kbe.book.stores import FAILED_NOTEBOOK, NOTEBOOK, TABLE, Store
+from kbe.book.sweep_page import sweep_page
 from kbe.checks import checked
 
 _CLAIM = {"claim": "claim", "verdict": "verdict", "estimate": "estimate", "low": "low", "high": "high",
@@ -24,7 +27,7 @@ _OTHERS = {"chapter", "key", *_CLAIM.values(), *_ENDS}
 
 @checked
 def collect(folder: str | Path) -> list[str]:
-    """Write the table of all points in a sweep's folder, as CSV and Parquet; the files' names are returned.
+    """Write the table of all points in a sweep's folder as CSV and Parquet, and a page; the files' names are returned.
 
     Raises
     ------
@@ -32,17 +35,32 @@ def collect(folder: str | Path) -> list[str]:
         If there are no points.
     """
     store = Store(str(folder))
-    table = _table(store)
-    written = io.BytesIO()
-    table.to_parquet(written, index=False)
+    table, swept = _table(store)
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
     with store.held(TABLE):
-        for ending, content in ((".csv", table.to_csv(index=False).encode()), (".parquet", written.getvalue())):
-            store.write(f"{TABLE}{ending}", content)
-    return [f"{store.root}/{TABLE}.csv", f"{store.root}/{TABLE}.parquet"]
+        shown = sweep_page(table, swept, {key: link for key in table.key.unique() if (link := _page(store, key))})
+        written = {f"{TABLE}.csv": table.to_csv(index=False).encode(), f"{TABLE}.parquet": parquet.getvalue(),
+                   "index.html": shown.encode()}  # fmt: skip
+        for name, content in written.items():
+            store.write(name, content)
+    return [f"{store.root}/{name}" for name in written]
 
 
-def _table(store: Store) -> pd.DataFrame:
-    """The table, in the order of the parameters that differ between points.
+def _page(store: Store, key: str) -> str:
+    """Where a point's notebook is as a page, which is made if it is missing; empty if there is no notebook."""
+    for name in (NOTEBOOK, FAILED_NOTEBOOK):
+        link = f"{key}/{name.replace('.ipynb', '.html')}"
+        if store.has(link):
+            return link
+        if found := store.read(f"{key}/{name}"):
+            store.write(link, as_html(nbformat.reads(found.decode(), 4), key).encode())
+            return link
+    return ""
+
+
+def _table(store: Store) -> tuple[pd.DataFrame, list[str]]:
+    """The table, in the order of the parameters that differ between points, and the columns of these.
 
     Raises
     ------
@@ -56,8 +74,8 @@ def _table(store: Store) -> pd.DataFrame:
     names = [_column(name) for name in dict.fromkeys(name for record in records for name in record["parameters"])]
     for name in [name for name in names if table[name].map(type).nunique() > 1 and table[name].dtype == object]:
         table[name] = table[name].map(json.dumps)  # a column of a file has one type
-    return table.sort_values(["chapter", *(name for name in names if table[name].nunique() > 1)], kind="stable",
-                             ignore_index=True)  # fmt: skip
+    swept = [name for name in names if table[name].nunique(dropna=False) > 1]
+    return table.sort_values(["chapter", *swept], kind="stable", ignore_index=True), swept
 
 
 def _rows(record: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from kbe.book import files
 
 NOTEBOOK, FAILED_NOTEBOOK = "notebook.ipynb", "failed.ipynb"
 DONE, FAILED = "point.json", "failed.json"
+_PAGES = ("notebook.html", "failed.html")  # of these notebooks, made by whoever collects
 TABLE = "table"  # how the files are called that stand for the whole folder; its lock too
 _LOCKS = ".locks"
 _PARTS = ".*.part"
@@ -92,12 +93,14 @@ class Store:
         key, record = record["key"], record | {"bytes": len(notebook)}
         self.write(f"{key}/{NOTEBOOK}", notebook)
         self.write(f"{key}/{DONE}", json.dumps(record, indent=1).encode())
-        for name in (FAILED, FAILED_NOTEBOOK):
+        for name in (FAILED, FAILED_NOTEBOOK, *_PAGES):
             self.remove(f"{key}/{name}")
         return record
 
     def keep_failed(self, record: dict[str, Any], notebook: bytes | None) -> dict[str, Any]:
         """Keep what is known of a point that has failed, with its unfinished notebook if there is one."""
+        for name in (FAILED_NOTEBOOK, *_PAGES):
+            self.remove(f"{record['key']}/{name}")
         if notebook is not None:
             self.write(f"{record['key']}/{FAILED_NOTEBOOK}", notebook)
         self.write(f"{record['key']}/{FAILED}", json.dumps(record, indent=1).encode())

@@ -89,7 +89,7 @@ def test_bounds_hold_for_numbers_each_of_a_list_and_names(members, size, head):
 
 def test_a_name_that_papermill_injected_and_the_chapter_lacks_is_refused():
     with pytest.raises(
-        ValueError, match="no parameter 'membres' .'members' is near.: its parameters are members, rate"
+        ValueError, match=r"no parameter 'membres' .'members' is near.: its parameters are members, rate"
     ):
         parameters.check(namespace(In=["", "# Parameters\nmembers = 3\nmembres = 5\n", "parameters.check()"]))
 

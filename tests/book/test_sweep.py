@@ -28,15 +28,24 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="kills processes as L
 AROUND = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(kbe.__file__).parents[1]), *sys.path])}
 KILLS = int(os.environ.get("KILLS", "1"))
 LONG = pytest.mark.skipif(KILLS == 1, reason="long, so that `make test-kills` does it")
-LEFT = (".locks", "table.csv", "table.parquet")
+LEFT = (".locks", "table.csv", "table.parquet", "index.html", "notebook.html")
 
 
-def start(folder, *words, output="runs"):
-    """`python -m kbe sweep tiny.ipynb` in a folder."""
-    command = [sys.executable, "-m", "kbe", "sweep", "tiny.ipynb", *words, "-o", output]
-    return subprocess.Popen(
-        command, cwd=folder, env=AROUND, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def start():
+    """`python -m kbe sweep tiny.ipynb` in a folder; none outlives its test."""
+    started = []
+
+    def starting(folder, *words):
+        command = [sys.executable, "-m", "kbe", "sweep", "tiny.ipynb", *words, "-o", "runs"]
+        started.append(subprocess.Popen(command, cwd=folder, env=AROUND, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True))  # fmt: skip
+        return started[-1]
+
+    yield starting
+    for one in started:
+        one.kill()
+        one.communicate()
 
 
 def until(condition):
@@ -71,12 +80,12 @@ def test_points_run_once_and_a_failing_one_does_not_stop_the_others(make_chapter
     with pytest.raises(RuntimeError, match=r"^1 of 1 points failed"):
         sweep(chapter, {"rate": [13], "members": [2]}, tmp_path / "runs", out=told)
     assert told.getvalue() == "" and len(kernels(tmp_path)) == 2
-    csv, parquet = collect(tmp_path / "runs")
+    csv, parquet, _ = collect(tmp_path / "runs")
     assert list(pd.read_csv(csv).rate) == list(pd.read_parquet(parquet).rate) == [0.5, 13]
 
 
 @LINUX
-def test_sweeps_that_are_killed_leave_no_kernel_and_no_file(make_chapter, tmp_path):
+def test_sweeps_that_are_killed_leave_no_kernel_and_no_file(make_chapter, tmp_path, start):
     """Even a kernel that is asked to end nicely and does not."""
     ways = {"kill": signal.SIGKILL, "hup": signal.SIGHUP}
     ways |= {"term": signal.SIGTERM, "int": signal.SIGINT} if KILLS > 1 else {}
@@ -96,7 +105,7 @@ def test_sweeps_that_are_killed_leave_no_kernel_and_no_file(make_chapter, tmp_pa
 
 @LINUX
 @LONG
-def test_killed_workers_and_points_are_tried_again_and_two_sweeps_share_a_folder(make_chapter, tmp_path):
+def test_killed_workers_and_points_are_tried_again_and_two_sweeps_share_a_folder(make_chapter, tmp_path, start):
     make_chapter(NOTED + "time.sleep(3)\nprint(members)", bare=True)
     both = [start(tmp_path, "-p", "members", "1:4", "--workers", "1") for _ in range(2)]
     until(lambda: kernels(tmp_path))
@@ -134,7 +143,7 @@ def scheduler(tmp_path):
 
 
 @LINUX
-def test_a_scheduler_elsewhere_runs_points_until_their_client_is_gone(make_chapter, tmp_path, scheduler):
+def test_a_scheduler_elsewhere_runs_points_until_their_client_is_gone(make_chapter, tmp_path, scheduler, start):
     """The workers go on living, the kernels do not; nor when the scheduler is lost."""
     address, (process, _) = scheduler
     make_chapter(NOTED + "time.sleep(600 * (members > 2))\nprint(members)", bare=True)
@@ -177,7 +186,7 @@ def test_what_cannot_be_is_refused_before_anything_runs(chapter, tmp_path, grid,
 
 
 @LINUX
-def test_random_kills_lose_nothing(make_chapter, tmp_path):
+def test_random_kills_lose_nothing(make_chapter, tmp_path, start):
     """`make test-kills` kills 50 times: the client, a worker, the process of a point, a kernel."""
     make_chapter(NOTED + "time.sleep(0.3)\nprint(members)", bare=True)
     draw = random.Random(os.environ.get("SEED") or "0")
