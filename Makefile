@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book serve test test-variants test-kills test-labels fuzz edges lint notebooks draft pdf bench bench-kernels clean
+.PHONY: help book pages serve test test-variants test-kills test-labels fuzz edges lint notebooks draft pdf wasm bench bench-kernels clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -26,6 +26,10 @@ help: ## list the commands
 
 book: .venv/stamp ## execute what has changed and build the pages: _build/html/index.html
 	$(KBE) build
+
+# A page takes some seconds: CI opens each in one of the looks in turn.
+pages: .venv/stamp ## the built pages in a browser, if there is one: no fault of access, no request; EVERY_LOOK=1 for all
+	$(PYTEST) --dist load -rs tests/pages.py
 
 serve: .venv/stamp ## build the pages, show them on this machine alone, build again at every save; PORT=8000
 	$(KBE) serve --port $(PORT)
@@ -72,6 +76,9 @@ pdf: .venv/stamp ## the book as a PDF: _build/latex/book.pdf
 	@command -v xelatex >/dev/null && command -v latexmk >/dev/null || { echo "LaTeX is missing: install xelatex and latexmk (on Debian:\
 	 apt-get install --no-install-recommends texlive-xetex texlive-fonts-recommended latexmk fonts-freefont-otf)."; exit 1; }
 	$(KBE) build --pdf
+
+wasm: .venv/stamp ## the compiled training for the page, once its source has changed; needs `pip install ziglang`, or LLVM's lld
+	$(BIN)/python -m kbe.page.webassembly
 
 bench: .venv/stamp ## the speed of the ways to train, as ratios to a plain loop: benchmarks/latest.json
 	$(BIN)/python benchmarks/run.py --output benchmarks/latest.json

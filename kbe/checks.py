@@ -113,10 +113,11 @@ class Shaped:
         return result
 
     def _by_name(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
-        dims = [dim.removesuffix("s") for dim in self.dims.split() if dim != "..."]
+        order = [... if dim == "..." else dim.removesuffix("s") for dim in self.dims.split()]
+        dims = [dim for dim in order if dim is not ...]
         if not isinstance(value, xr.DataArray) or not dims or len(set(dims)) < len(dims) or set(dims) - set(value.dims):
             return value
-        return labels.same_labels(name, value, sizes).transpose(..., *dims)
+        return labels.same_labels(name, value, sizes).transpose(*order, *([] if ... in order else [...]))
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Holds:
     attributes: str = ""
 
     def __call__(self, name: str, value: Any, sizes: dict[str, Any]) -> xr.Dataset | xr.DataArray:
-        """Return the value with its dimensions in the order of the names, or as they come where there are dots."""
+        """Return the value with its dimensions in the order of the names, or as they come where dots are first."""
         found = labels.labelled(name, value, self.names, self.source)
         if missing := [one for one in self.attributes.split() if one not in found.attrs]:
             raise ValueError(f"{name} lacks the attributes {', '.join(missing)}: it must be {self.source}.")

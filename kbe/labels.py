@@ -25,8 +25,8 @@ def labelled(name: str, value: Any, wanted: str, source: str) -> xr.Dataset | xr
         Of the parameter.
     wanted
         `mu(member epoch point) x(... bit) stage`: variables with their dimensions, or one whose dimensions may be
-        any. With dots there may be others, and all stay in the order in which they come. Dimensions alone,
-        `(member epoch)`, are those of a DataArray.
+        any. With dots there may be others: `(member point ...)` has them last, `(... bit)` in any order, in which all
+        stay. Dimensions alone, `(member epoch)`, are those of a DataArray.
     source
         What makes one, for the message.
 
@@ -59,7 +59,7 @@ def _in_order(name: str, value: xr.DataArray, wanted: str, source: str) -> xr.Da
     for dim in set(ORDERED) & set(named):
         if value[dim].dtype.kind not in "iuf" or not (np.diff(value[dim]) > 0).all():
             raise ValueError(f"{name} has the {dim}s {shown(value[dim].values)}: they must be numbers that increase.")
-    return value if ... in dims else value.transpose(*dims)
+    return value if dims[0] is ... else value.transpose(*dims)
 
 
 def same_labels(name: str, value: Any, known: dict[str, Any]) -> Any:

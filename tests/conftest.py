@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 import xarray as xr
 from hypothesis import settings
 from xarray.structure import alignment
 
+ROOT = Path(__file__).parents[1]
 XARRAY = str(Path(xr.__file__).parent)
 
 # A test is red because something moved, never because of what it drew: `make fuzz` is where chance looks for faults.
@@ -52,3 +56,29 @@ def realigned(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(alignment.Aligner, "align_indexes", watched)
     yield found
     assert not found, "Arrays met with other labels along " + "; ".join(sorted(set(found)))
+
+
+@pytest.fixture
+def small_book(tmp_path: Path) -> Callable[..., Path]:
+    """A function that builds a page of given cells as the book is built, with lines of its configuration replaced."""
+
+    def build(cells: list[nbformat.NotebookNode], replaced: dict[str, str]) -> Path:
+        for folder in ("_ext", "_static", "_templates"):
+            shutil.copytree(ROOT / "book" / folder, tmp_path / "book" / folder)
+        (tmp_path / "book" / "references.bib").touch()
+        config = (ROOT / "_config.yml").read_text()
+        for old, new in {"execute_notebooks: force": "execute_notebooks: off", **replaced}.items():
+            assert old in config
+            config = config.replace(old, new)
+        (tmp_path / "_config.yml").write_text(config)
+        (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n  - file: book/one.ipynb\n")
+        (tmp_path / "index.md").write_text("# First\n")
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        (tmp_path / "book" / "one.ipynb").write_text(nbformat.writes(notebook))
+        program = Path(sys.executable).with_name("jupyter-book")
+        command = [program, "build", tmp_path, "--path-output", tmp_path, "--quiet"]
+        subprocess.run(command, capture_output=True, check=True)
+        return tmp_path / "_build" / "html"
+
+    return build

@@ -12,6 +12,7 @@ import pytest
 
 from kbe.book import contents, parameters, report, sources
 from kbe.book.chapter import GLUED
+from kbe.book.prose import Prose
 
 ROOT = Path(__file__).parents[1]
 PAGES = contents.pages(ROOT)
@@ -68,6 +69,13 @@ def test_only_text_is_stored(page):
     for output in (output for cell in contents.code(stored(page)) for output in cell.outputs):
         assert output.output_type != "error" and output.get("name") != "stderr"
         assert all(STORED.fullmatch(mime) for mime in output.get("data", {}))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=named)
+def test_every_number_and_verdict_that_a_text_names_is_stored(page):
+    prose = Prose(lambda name: ROOT / "book" / f"{name}.ipynb")
+    prose.in_text(page.read_text(encoding="utf-8"), page.stem)
+    assert not prose.faults
 
 
 @pytest.mark.parametrize("page", CHAPTERS, ids=named)

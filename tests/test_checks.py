@@ -234,3 +234,17 @@ def test_dots_at_the_end_stand_for_any_dimensions_after():
         inputs(1.0, np.eye(2))
     with pytest.raises(ValueError, match=r"^distance has shape \(3, 3\): it must be \(n, n\) with n = 2 as in x\.$"):
         inputs(np.ones((2, 3)), np.eye(3))
+
+
+@checks.checked
+def rows(
+    x: Annotated[np.ndarray, checks.Shaped("n ...")], run: Annotated[xr.Dataset, checks.Holds("x(n ...)", "a run")]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each."""
+    return x[0], run.x.values[0]
+
+
+def test_dots_behind_a_name_stand_for_what_comes_after_it():
+    turned = xr.DataArray([[1.0, 3.0], [2.0, 4.0]], dims=("bit", "n"))
+    for row in rows(turned, xr.Dataset({"x": turned})):
+        np.testing.assert_array_equal(row, [1, 2])

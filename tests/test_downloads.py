@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[1]
-CONTENTS = "format: jb-book\nroot: index\nchapters:\n  - file: book/one.ipynb\n"
 
-
-def test_the_buttons_of_a_page_save_its_notebook(tmp_path):
-    for folder in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / "book" / folder, tmp_path / "book" / folder)
-    (tmp_path / "book" / "references.bib").touch()
-    config = (ROOT / "_config.yml").read_text()
-    (tmp_path / "_config.yml").write_text(config.replace("execute_notebooks: force", "execute_notebooks: off"))
-    (tmp_path / "_toc.yml").write_text(CONTENTS)
-    (tmp_path / "index.md").write_text("# First\n")
+def test_the_buttons_of_a_page_save_its_notebook(small_book):
     cells = [nbformat.v4.new_markdown_cell("# One, {math}`x`"), nbformat.v4.new_code_cell("'</script> ä'")]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}))
-    (tmp_path / "book" / "one.ipynb").write_text(notebook)
-    program = Path(sys.executable).with_name("jupyter-book")
-    subprocess.run([program, "build", tmp_path, "--path-output", tmp_path, "--quiet"], capture_output=True, check=True)
-
-    made = tmp_path / "_build" / "html"
+    made = small_book(cells, {})
     for page, source in (("index.html", "_sources/index.md"), ("book/one.html", "../_sources/book/one.ipynb")):
         text = (made / page).read_text()
         links = re.findall(r"<a [^>]*href=\"[^\"]*_sources/[^>]*>", text)

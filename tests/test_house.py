@@ -26,6 +26,7 @@ FLOORS = [
     {"measures"},
     {"discussion", "companions", "figures"},
     {"book"},
+    {"page"},
 ]
 THEORY_IMPORTS = {"refusals", "hints", "labels", "checks", "statistics", "data"}
 DRAWN = {"refusals", "hints", "labels", "checks", "statistics", "theory"}  # what a figure may import: no measure

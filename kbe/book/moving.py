@@ -52,8 +52,8 @@ def claims_moved(chapter: str, before: Sequence[Judged], after: Sequence[Judged]
     """The claims whose verdict is another, or whose numbers moved by more than their tolerance.
 
     The tolerance is a tenth of the interval's width or, if that is more, a thousandth of the distance to the criterion.
-    A verdict that flips, an estimate that leaves its interval, another criterion and a claim that is gone need
-    accepting; of a claim about times only the verdict and the criterion are compared.
+    A verdict that flips, an estimate that leaves its interval, another criterion or sentence and a claim that is gone
+    need accepting; of the numbers of a claim about times nothing is compared.
 
     Raises
     ------
@@ -77,6 +77,9 @@ def _claim_moved(name: str, old: Judged | None, new: Judged | None) -> Move | No
     was, now = (one.claim.criterion + ", of a time" * one.claim.timing for one in (old, new))
     if was != now:
         return Move(name, was, now, "another criterion", needs_accepting=True, judged=old)
+    was, now = (f"{c.source}, {c.place}: {c.statement} {c.measure}" for c in (old.claim, new.claim))
+    if was != now:
+        return Move(name, was, now, "another sentence", needs_accepting=True, judged=old)
     if new.claim.timing:
         return None
     tolerance = _tolerance(old)

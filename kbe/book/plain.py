@@ -27,6 +27,7 @@ _OPTIONS = re.compile(r"(?:^:[a-z-]+:.*\n|^---\n(?:.*\n)*?---\n)+", re.MULTILINE
 _ROLE = re.compile(r"\{([a-z:]+)\}`([^`]+)`")
 _TARGET = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)
 _BADGE = re.compile(r'<a class="kbe-verdict[^>]*>(.*?)</a>')
+_NUMBER = re.compile(r'<a class="kbe-number[^>]*>(.*?)</a>')
 _LINK = re.compile(r"\[([^\]]+)\]\(#[\w-]+\)")
 
 
@@ -68,7 +69,8 @@ class _Plain:
     def text(self, text: str) -> str:
         """Some Markdown, with blocks inside blocks."""
         text = _BLOCK.sub(lambda m: indent(self._block(m[3], m[4], dedent(m[5])), m[1]), _TARGET.sub("", text))
-        return _LINK.sub(r"\1", _BADGE.sub(r"**\1**", _ROLE.sub(self._role, text)))
+        text = _NUMBER.sub(r"\1", _BADGE.sub(r"**\1**", _ROLE.sub(self._role, text)))
+        return _LINK.sub(r"\1", text)
 
     def caption(self, name: str, text: str) -> str:
         """A figure's caption, with its number."""
@@ -110,11 +112,22 @@ def _figures(notebook: nbformat.NotebookNode) -> Iterator[str]:
     """The names of a notebook's figures, in order."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            for _, _, kind, key, body in _BLOCK.findall(cell.source):
-                if kind == "glue:figure":
-                    yield name[1] if (name := _NAME.search(body)) else key
+            yield from (name for _, name in _shown_elsewhere(cell.source))
         elif figure := cell.metadata.get("mystnb", {}).get("figure"):
             yield figure.get("name", "")
+
+
+def glued_figures(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
+    """The figures that stand elsewhere than their cell: what the cell has glued them as, and their names."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            yield from _shown_elsewhere(cell.source)
+
+
+def _shown_elsewhere(text: str) -> Iterator[tuple[str, str]]:
+    for _, _, kind, key, body in _BLOCK.findall(text):
+        if kind == "glue:figure":
+            yield key, name[1] if (name := _NAME.search(body)) else key
 
 
 def _glued(notebook: nbformat.NotebookNode) -> dict[str, dict[str, Any]]:

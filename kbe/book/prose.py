@@ -2,8 +2,9 @@
 
 A page's text says ``{number}`name``` or, with a form of Python's, ``{number}`name .2f```, and ``{claim}`name``` for a
 verdict that leads to its claim. A claim's estimate is a number of its name; `name.low`, `name.high` and `name.members`
-belong to it. What another page has measured has that page before it, as in ``{claim}`density:onset-grows```. The text
-with the names is kept in a notebook's cell, so that the next run of the same notebook puts in its own.
+belong to it; these lead to the claim too. What another page has measured has that page before it, as in
+``{claim}`density:onset-grows```. The text with the names is kept in a notebook's cell, so that the next run of the same
+notebook puts in its own.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class Prose:
             place, _, rest = named.rpartition(":")
             try:
                 known = self._measured(place or page)
-                return known.badge(rest, place) if kind == "claim" else known.number(*rest.split(maxsplit=1))
+                if kind == "claim":
+                    return known.badge(rest, place)
+                name, *form = rest.split(maxsplit=1)
+                return known.leading(name, place, known.number(name, *form))
             except (KeyError, ValueError, OSError) as error:
                 self.faults.append(f"{page}: {match.group()} ({type(error).__name__}: {error})")
                 return match.group()
@@ -123,7 +127,14 @@ class _Measured:
 
     def badge(self, name: str, page: str) -> str:
         """A verdict that leads to its claim, on another page if one is named."""
+        return report.badge(self._claims[name].verdict, self._link(name, page), "a")
+
+    def leading(self, name: str, page: str, shown: str) -> str:
+        """A number, as it is shown, that leads to its claim, if it is a claim's."""
+        claim = name.partition(".")[0]
+        return f'<a class="kbe-number" {self._link(claim, page)}>{shown}</a>' if claim in self._claims else shown
+
+    def _link(self, name: str, page: str) -> str:
         one = self._claims[name]
         title = f"{one.claim.statement} {report.result(one)}".replace('"', "&quot;")
-        where = f"{page}.html" if page else ""
-        return report.badge(one.verdict, f'href="{where}#claim-{name}" title="{title}"', "a")
+        return f'href="{page and f"{page}.html"}#claim-{name}" title="{title}"'

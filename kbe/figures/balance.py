@@ -9,8 +9,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from kbe.figures.bands import band, plain_numbers
+from kbe.figures.moving import MovingFigure
+from kbe.figures.panels import Curve, Panel
 from kbe.figures.style import MARKERS, WIDTH, look
 from kbe.figures.words import described, rounded
 
@@ -137,6 +140,37 @@ def scale_in_networks(
         f"Over the epochs, medians. Above, the scale per bit: {_course(epochs, scale)}. Below, the share explained by "
         f"the local average: {_course(epochs, near)}; by the mix without distance: {_course(epochs, far)}.",
     )
+
+
+def weights_over_times(weights: xr.Dataset, apart: xr.Dataset, unit: str) -> MovingFigure:
+    """The weights that the targets have in the outputs, over training time, on their way past an average.
+
+    Of the `weights`, the `row` of one output (time, point) and that of the `average` (point) are drawn over the
+    positions of the points; `total` (time) is what a row sums to. How far all weights are `apart` from some others is
+    a variable each (time), the first from the average; where that is least is marked. The `unit` names the time.
+    """
+    first, *_ = names = [str(name) for name in apart]
+    drawn = [Curve("W(t)", weights.point, weights.row), Curve(first, weights.point, weights.average)]
+    upward = float(min(weights.row.min(), 0)) - 0.03, float(weights.row.max()) + 0.03
+    row = Panel("The weights in one output", "position x", "weight", drawn, ylim=upward)
+    nearest, times = int(apart[first].values.argmin()), apart.time.values
+    curves = [Curve(name, times, apart[name]) for name in names]
+    curves.append(Curve(f"passage of {first}", [times[nearest]] * 2, [0, 2]))
+    curves += [Curve("this time", times[:, None], apart[name].values[:, None], markers=True) for name in names]
+    ends = (times[0] / 1.3, times[-1] * 1.3), (-0.05, 2)
+    distances = Panel("How far W(t) is from others", unit, "sum of differences", curves, *ends, logarithmic="x")
+    said = []
+    for k, total in enumerate(weights.total):
+        far = ", ".join(f"{_plain(apart[name][k])} from {name}" for name in names)
+        passing = f", and in no other frame nearer to {first}" if k == nearest else ""
+        said.append(f"The weights in an output sum to {float(total):.2f}; they are {far}{passing}.")
+    values = [f"{unit} = {_plain(one)}" for one in times]
+    return MovingFigure("time", values, said, [row, distances], nearest, sorted({0, nearest, len(times) - 1}))
+
+
+def _plain(value: ArrayLike) -> str:
+    """Two digits, without an exponent."""
+    return f"{float(rounded(value)):g}"
 
 
 def _median(axes: Axes, epochs: np.ndarray, values: np.ndarray, **line: Any) -> np.ndarray:

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from kbe.figures.bands import band, bars, plain_logarithms, plain_numbers
+from kbe.figures.moving import MovingFigure
+from kbe.figures.panels import Cells, Curve, Panel
 from kbe.figures.style import WIDTH, legend_below
 from kbe.figures.words import described, first, last, rounded
 
@@ -76,6 +78,41 @@ def scale_map(alpha: xr.DataArray, onset: xr.DataArray) -> Figure:
     `gap_map`.
     """
     return _map(alpha, onset, LogNorm(0.01, 1), r"$\alpha$, per bit, median before the onset")
+
+
+def onsets_by_size(gap: xr.DataArray, onset: xr.DataArray) -> MovingFigure:
+    """The map of `gap_map` with the onsets of all members of one size, which is to be moved.
+
+    The `gap` (points, epoch) is NaN where no member is finite; epoch 0 is not drawn. The `onset` (points, member) is
+    infinite for a member that has none; onsets are spread sideways. Beside the map: the gap, and the share of members
+    whose onset is over.
+    """
+    drawn = gap.sel(epoch=slice(1, None)).transpose("points", "epoch")
+    sizes, epochs = drawn.points.values, drawn.epoch.values
+    each = np.sort(onset.transpose("points", "member").values, -1)
+    over = (each[:, None] <= epochs[:, None]).mean(-1)
+    finite, half = (np.where(np.isfinite(values), values, np.nan) for values in (each, np.median(each, -1)))
+    aside = 1.25 ** (np.arange(each.shape[1]) * 0.618 % 1 - 0.5)  # neighbours in time stand apart
+    middle = Curve("half of the members unstable", sizes, half, gaps=True)
+    members = Curve("onset of a member", sizes[:, None] * aside, finite, markers=True, gaps=True)
+    cells = Cells("|V − V*|", sizes, epochs, drawn.T, (1e-4, 1))
+    across, upward = (0.85 * sizes[0], 1.2 * sizes[-1]), (1, epochs[-1])
+    by_size = Panel(
+        "All sizes", "size N", "training epochs", [middle, members], across, upward, "xy", cells, follows=sizes
+    )
+    courses = [
+        Curve("share of members past their onset", epochs, over),
+        Curve("median |V − V*| of the finite", epochs, drawn.values, gaps=True),
+    ]
+    one_size = Panel("This size", "training epochs", "share, variance", courses, upward, (-0.02, 1.05), "x")
+    said = []
+    for ones, median in zip(each, half, strict=True):
+        known = ones[np.isfinite(ones)]
+        by = f", half of all by {median:.0f}" if np.isfinite(median) else ""
+        course = f": the first at {known[0]:.0f}{by}, the last at {known[-1]:.0f}" if known.size else ""
+        said.append(f"{known.size} of {ones.size} members have their onset by epoch {epochs[-1]}{course}.")
+    count = len(sizes)
+    return MovingFigure("data set", [f"N = {size}" for size in sizes], said, [by_size, one_size], count // 2)
 
 
 def onset_against(onsets: xr.Dataset) -> Figure:

@@ -14,7 +14,9 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
-from kbe.figures.style import WIDTH, legend_below
+from kbe.figures.moving import MovingFigure
+from kbe.figures.panels import Curve, Panel
+from kbe.figures.style import WIDTH, legend_below, look
 from kbe.figures.words import described, rounded
 
 LINES = ("C1", "C3", "C0", "C4")
@@ -74,22 +76,58 @@ def falls(curves: Mapping[str, xr.DataArray], *, lowest: float = 1e-8) -> Figure
     return described(figure, f"Sigma over the epochs, on a logarithmic axis. {'. '.join(words)}.")
 
 
-def instability_over_epochs(curves: Mapping[str, xr.DataArray], *, dashed: Sequence[str] = ()) -> Figure:
-    """The share of networks that have turned unstable, over epochs.
+def instability_over_epochs(curves: Mapping[str, xr.DataArray]) -> Figure:
+    """The share of networks that have turned unstable, over epochs, for `curves` (epoch) by name.
 
-    The `curves` are shares (epoch) by name; those whose names `dashed` holds take the colour of the one before.
+    Each is drawn narrower than the one before: where they coincide, the earlier ones show on both sides.
     """
     figure, axes = plt.subplots()
-    colour, words = -1, []
-    for name, share in curves.items():
-        colour += name not in dashed
-        style = "--" if name in dashed else "-"
-        axes.step(share.epoch, share, style, where="post", color=f"C{max(colour, 0)}", label=name)
+    words = []
+    for k, (name, share) in enumerate(curves.items()):
+        width = 1.4 + 0.8 * (len(curves) - 1 - k)
+        axes.step(share.epoch, share, where="post", label=name, linewidth=width, **look(k))
         half = f", a half at epoch {share.epoch[share >= 0.5].values[0]:g}" if (share >= 0.5).any() else ""
         words.append(f"{name}: {rounded(share[-1])} in the end{half}")
     axes.set(xlabel="epoch", ylabel="share unstable", xscale="log", ylim=(-0.03, 1.03))
     legend_below(figure, 2)
     return described(figure, f"The share of unstable networks over the epochs. {'; '.join(words)}.")
+
+
+def trajectories_by_epoch(
+    panels: Mapping[str, xr.Dataset], field: xr.Dataset, epochs: Sequence[int], *, jumps: bool = False
+) -> MovingFigure:
+    """Trajectories on the gradient field of the loss of one point, with the epoch to be moved.
+
+    By title the `panels` hold trajectories as `trajectories.paths` returns them, recorded at the `epochs` at least:
+    all are drawn, up to their onsets or, with `jumps`, beyond. The `field` is as `trajectories.gradient_field` returns
+    it.
+    """
+    drawn: list[Panel] = []
+    said: list[list[str]] = [[] for _ in epochs]
+    for title, path in panels.items():
+        kept = path.sel(epoch=list(epochs)).transpose("epoch", "member", "point")
+        at = (kept if jumps else kept.where(kept.stable))[["error", "sigma"]].stack(curve=["member", "point"])
+        trails = Curve("a point, and its way so far", at.error, at.sigma, gaps=True, trail=True)
+        ends = (-0.02, 1.02), (-0.02, max(1.0, float(at.sigma.max())) + 0.02)
+        drawn.append(Panel(title, "|y − μ|", "σ", [_arrow_lines(field), trails], *ends))
+        for sentence, one, stable in zip(said, at.sigma.values, kept.stable.values, strict=True):
+            middle = f" with the median σ {rounded(np.nanmedian(one))}" if stable.any() else ""
+            sentence.append(f"{stable.sum()} of {len(stable)} networks ({title}){middle}")
+    sentences = [f"Before the onset: {', '.join(one)}." for one in said]
+    last = len(epochs) - 1
+    values = [f"epoch {epoch}" for epoch in epochs]
+    return MovingFigure("training", values, sentences, drawn, last // 4, sorted({0, last // 8, last // 3}))
+
+
+def _arrow_lines(field: xr.Dataset) -> Curve:
+    """Arrows along the field, as one line with gaps."""
+    size = 0.7 * float(np.diff(field.error).mean())
+    head, tail = np.stack([field.to_error, field.to_deviation]) * size / 2, np.full((2, *field.steepness.shape), np.nan)
+    middle = np.stack(np.meshgrid(field.error, field.deviation))
+    aside = np.stack([-head[1], head[0]])
+    barbs = [middle + 0.3 * head + 0.5 * sign * aside for sign in (1, -1)]
+    x, y = np.stack([middle - head, middle + head, barbs[0], middle + head, barbs[1], tail], -1).reshape(2, -1)
+    return Curve("", x, y, gaps=True)
 
 
 def _arrows(axes: Axes, field: xr.Dataset, colours: LogNorm) -> Quiver:

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbe.figures.bands import band, bars
+from kbe.figures.moving import MovingFigure
+from kbe.figures.panels import Curve, Panel
 from kbe.figures.style import WIDTH, look
 from kbe.figures.words import described, rounded
 
@@ -122,6 +124,41 @@ def order_decay(
         "Above, the median strength of the kernel by Walsh order, on a logarithmic axis (in brackets that of the "
         f"exponential kernel): {', '.join(strengths)}. Below, the error left in training ends at {', '.join(ends)}.",
     )
+
+
+def modes_of_a_kernel(draw: xr.Dataset, targets: xr.DataArray, ranks: Sequence[int]) -> MovingFigure:
+    """The modes of a kernel on a line, from global to local, and what is left of the targets once they are learnt.
+
+    The `draw` has the points `x` (point) and, over `mode`, the `eigenvalue`, the `eigenvector` (mode, point), the
+    `participation`, the outputs with all modes up to this one `learnt` (mode, point), and the share of the squared
+    squares that is `left`. A frame shows one of the `ranks`, counted from 1.
+    """
+    modes = draw.sel(mode=list(ranks))
+    height = 1.05 * float(np.abs(modes.eigenvector).max())
+    vectors = Panel(
+        "The mode",
+        "position x",
+        "eigenvector",
+        [Curve("", [0, 1], [0, 0]), Curve("mode", draw.x, modes.eigenvector)],
+        (0, 1),
+        (-height, height),
+    )
+    ends = float(draw.learnt.min()) - 0.1, float(draw.learnt.max()) + 0.1
+    outputs = Panel(
+        "All modes up to it learnt",
+        "position x",
+        "target y, output μ",
+        [Curve("output", draw.x, modes.learnt), Curve("target", draw.x, targets, markers=True)],
+        (0, 1),
+        ends,
+    )
+    said = [
+        f"Of {draw.sizes['mode']} modes this one has the eigenvalue {rounded(one.eigenvalue)}, and "
+        f"{100 * float(one.participation):.0f}\N{NO-BREAK SPACE}% of the points take part in it; once it and all "
+        f"before it are learnt, {100 * float(one.left):.0f}\N{NO-BREAK SPACE}% of the squared error is left."
+        for one in (draw.sel(mode=rank) for rank in ranks)
+    ]
+    return MovingFigure("mode", [f"rank {rank}" for rank in ranks], said, [vectors, outputs], len(ranks) // 4)
 
 
 def _draws(axes: Axes, random: xr.DataArray, even: xr.DataArray) -> None:

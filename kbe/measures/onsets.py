@@ -26,12 +26,13 @@ def last_before(values: OverEpochs, limit: Onsets) -> xr.DataArray:
     """Each member's value at the last recorded epoch before a limit of its own, such as a share of its onset.
 
     The dimension epoch gives way to those of the `limit`, in epochs. NaN for a member without a recorded epoch before
-    its limit, or whose limit is NaN or later than the epoch after the last recorded one.
+    its limit, or whose limit is NaN or later than the epoch after the last recorded one. Without
+    labels, epochs count from 0.
     """
     limit = limit.drop_vars("epoch", errors="ignore")  # of the epoch that it was taken from, if it was
     before = (values["epoch"] < limit).sum("epoch")
     chosen = values.isel(epoch=(before - 1).clip(0))
-    return chosen.where((limit <= float(values["epoch"][-1]) + 1) & (before > 0)).drop_vars("epoch")
+    return chosen.where((limit <= float(values["epoch"][-1]) + 1) & (before > 0)).drop_vars("epoch", errors="ignore")
 
 
 @checked

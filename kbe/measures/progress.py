@@ -31,7 +31,7 @@ def time_to_learn(
     Parameters
     ----------
     error
-        Errors of either sign; their sizes count.
+        Errors of either sign; their sizes count. From an infinite one the next epoch counts in full.
     epochs
         The epochs at which they are recorded.
     level
@@ -57,7 +57,7 @@ def time_to_learn(
     after = below.argmax(-1)[..., None]
     before = np.maximum(after - 1, 0) if interpolate else after
     high, low = np.take_along_axis(size, before, -1), np.take_along_axis(size, after, -1)
-    part = np.divide(high - wanted, high - low, out=np.ones_like(high), where=high > low)
+    part = np.divide(high - wanted, high - low, out=np.ones_like(high), where=(high > low) & np.isfinite(high))
     reached = epochs[before] + part * (epochs[after] - epochs[before])
     return np.where(below.any(-1), reached[..., 0], np.inf)
 

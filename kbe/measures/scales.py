@@ -100,7 +100,12 @@ def prediction_scale(
 
 @checked
 def run_scale(
-    run: Annotated[xr.Dataset, Holds("x y mu", "what ensemble.train returns for bit strings")],
+    run: Annotated[
+        xr.Dataset,
+        Holds(
+            "x(member point bit) y(member point) mu(member epoch point)", "what ensemble.train returns for bit strings"
+        ),
+    ],
     *,
     power: Positive = 1.0,
     normalise: Normalise = "weights",
@@ -120,11 +125,10 @@ def run_scale(
     Returns
     -------
     xarray.Dataset
-        (member, epoch): what `prediction_scale` returns, with the run's epochs.
+        (member, epoch): what `prediction_scale` returns, NaN where that is, with the run's epochs.
     """
     distance = np.stack([encoding.hamming_distance(x, x) for x in run.x.values]) ** power
-    mu = run.mu.transpose("member", "epoch", "point")
-    fit = prediction_scale(distance, run.y.values, mu, normalise=normalise, kernel=kernel)
+    fit = prediction_scale(distance, run.y.values, run.mu, normalise=normalise, kernel=kernel)
     return fit.assign_coords(epoch=run.epoch)
 
 

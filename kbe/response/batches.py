@@ -35,7 +35,7 @@ class Batches:
     targets : array, shape (n, ...), or None
         If `paired`, the target of each input in an array.
     block
-        The number of inputs in a batch that is cut from an array.
+        The number of inputs in a batch that is cut from an array; None leaves it whole.
     paired
         Whether targets are wanted. The points may then come in any order, for what is summed over them.
 
@@ -59,14 +59,14 @@ class Batches:
         inputs: ArrayLike | Iterable,
         targets: ArrayLike | None = None,
         *,
-        block: int,
+        block: int | None,
         paired: bool = False,
     ) -> None:
         self._name, self._paired, self._weights, self._known = name, paired, network.weights, np.empty(0, np.uint32)
         if _is_array(inputs):
             x = network.inputs(name, inputs)[0]  # type: ignore[arg-type]
             whole = (x, self._targets("y", targets, len(x))) if paired else (x,)
-            self._source: Iterable = list(zip(*(one.split(block) for one in whole), strict=True))
+            self._source: Iterable = list(zip(*(one.split(block or len(x)) for one in whole), strict=True))
             self._own, self.first, self.points = True, self._source[0], len(x)
             return
         if targets is not None:

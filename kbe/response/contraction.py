@@ -7,7 +7,8 @@ from tqdm.auto import tqdm
 
 from kbe.checks import Positive, checked
 from kbe.response.functional import PureNetwork, slices
-from kbe.response.layerwise import Features, OtherUseError, tangent_features
+from kbe.response.layers import OtherUseError
+from kbe.response.layerwise import Features, tangent_features
 from kbe.response.products import mirror
 
 
@@ -19,7 +20,8 @@ def contracted(
 
     Where left and right are one object it is symmetric, and what lies below the diagonal is not computed.
     """
-    heads = network.heads(left), network.heads(left if left is right else right)
+    watched = network.heads(left)
+    heads = watched, watched if left is right else network.heads(right)
     jacobian = Features(network, max(heads))
     with network.settled():
         form = tangent_features(network, left, heads[0]) if left.shape[2:] == right.shape[2:] else jacobian

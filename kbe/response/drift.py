@@ -174,7 +174,7 @@ def pair_responses(
     ValueError
         If the run has no epochs, or the inputs do not fit to its members and bits.
     """
-    trained = run["x"].to_numpy()
+    trained = encoding.BitStrings("members points bits")("run.x", run["x"].to_numpy(), {})
     members, points, bits = trained.shape
     if unseen.shape[::2] != (members, bits):
         raise ValueError(f"unseen has shape {unseen.shape}: it must be ({members}, n, {bits}).")

@@ -2,7 +2,8 @@
 
 The vector holds a module's parameters, in the order of `module.parameters()`, then its buffers, as `flat_parameters`
 makes it. The module that is given stays as it is: a copy is used, in evaluation mode, so that drop-out is off. A module
-whose output at a point depends on other points, or on what was called before, is refused.
+whose output at a point depends on what was called before is refused, and one in which it depends on other points too,
+unless it is asked for as one function of a whole batch.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from kbe.checks import Count, Natural, Shaped, checked
 from kbe.refusals import told
 from kbe.training.calling import at_once, settled
-from kbe.training.examination import examined, output_of, some_points
+from kbe.training.examination import alike, elsewhere, examined, output_of, some_points
 from kbe.training.weights import Stateless, flattened, held
 
 PIECE = 2**18  # numbers of a Jacobian that are made at once: 2 MiB in float64 stay in the cache
@@ -39,6 +40,8 @@ class PureNetwork:
 
     masked
         Whether the module stays in the mode in which it is, as in training, where drop-out masks.
+    whole_batch
+        Whether it stays so too, and is one function of all inputs together, as batch statistics make it.
 
     Attributes
     ----------
@@ -54,7 +57,14 @@ class PureNetwork:
     """
 
     @checked
-    def __init__(self, module: nn.Module, dtype: torch.dtype = torch.float64, *, masked: bool = False) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        dtype: torch.dtype = torch.float64,
+        *,
+        masked: bool = False,
+        whole_batch: bool = False,
+    ) -> None:
         tensors = held(module)
         if not any(tensor.requires_grad and tensor.numel() for tensor in tensors):
             raise ValueError("module has no parameter that requires a gradient: there is nothing to train.")
@@ -63,8 +73,9 @@ class PureNetwork:
         self.weights = flattened(tensors, dtype)
         self.trained = torch.cat([torch.full_like(t, t.requires_grad, dtype=torch.bool).flatten() for t in tensors])
         with told("module cannot be copied"):
-            self._given, own = copy.deepcopy(module).to(dtype), copy.deepcopy(module).to(dtype)
-        self.module = own if masked else own.eval()
+            own = copy.deepcopy(module).to(dtype)
+        self._given, self._whole_batch = module, whole_batch
+        self.module = own if masked or whole_batch else own.eval()
         self._kinds, self._call = [(t.shape, t.dtype, t.requires_grad) for t in held(own)], Stateless(own)
         self.sizes = [shape.numel() for shape, _, _ in self._kinds]
         self.trainable = [k for k, (_, _, trained) in enumerate(self._kinds) if trained]
@@ -110,16 +121,22 @@ class PureNetwork:
         if _is_whole(value) and self._takes(x.to(self.weights.device, torch.long)):
             return x.to(self.weights.device, torch.long)
         x = x.to(self.weights)
-        examined("module", self._given, some_points(x))
+        self._examine(x)
         return x
 
     def _takes(self, x: Tensor) -> bool:
         """Whether the module is a function of such inputs."""
         try:
-            examined("module", self._given, some_points(x))
+            self._examine(x)
         except ValueError:
             return False
         return True
+
+    def _examine(self, x: Tensor) -> None:
+        if self._whole_batch:
+            _examine_batch(self._given, x[0], self.weights.dtype)
+        else:
+            examined("module", self._given, some_points(x), self.weights.dtype)
 
     def heads(self, inputs: Tensor) -> int:
         """The number of outputs, found by a trial of the first of the inputs (members, n, ...).
@@ -147,7 +164,7 @@ class PureNetwork:
     def tensors(self, weights: Tensor) -> list[Tensor]:
         """The tensors that the module holds, cut from a flat vector (parameters,)."""
         return [
-            (piece if trained else piece.detach()).view(shape).to(kind)
+            (piece if trained else piece.detach().clone()).view(shape).to(kind)  # batch statistics move a buffer
             for piece, (shape, kind, trained) in zip(weights.split(self.sizes), self._kinds, strict=True)
         ]
 
@@ -170,6 +187,8 @@ class PureNetwork:
         own = torch.cat([pieces[k] for k in own_ones], 1)[:, None].repeat(1, x.shape[1], 1).requires_grad_()
         with torch.enable_grad(), told("module cannot be differentiated"):  # whatever the caller has set
             outputs = self._at_points(weights, own, x, own_ones)
+            if not outputs.requires_grad and len(own_ones) < len(self.trainable):  # these are used nowhere
+                outputs = outputs + 0 * own.sum()
             slopes = [torch.autograd.grad(head.sum(), own, retain_graph=True)[0] for head in outputs.unbind(2)]
         if chosen is not None or self.trained.all():
             return torch.stack(slopes, 2)
@@ -188,6 +207,23 @@ class PureNetwork:
 def slices(length: Natural, size: Count) -> Iterator[slice]:
     """Cut a range into consecutive slices of one size; the last one may be shorter."""
     return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+def _examine_batch(module: nn.Module, x: Tensor, dtype: torch.dtype) -> None:
+    """Refuse a module that is no function of its weights and of all inputs (n, ...) together, in its own mode."""
+    with told("module cannot be copied"):
+        trial, beside = copy.deepcopy(module).to(dtype), copy.deepcopy(module).to(dtype)
+    tensors = held(trial)
+    other = [elsewhere(one) if isinstance(one, nn.Parameter) else one.detach().clone() for one in tensors]
+    with settled(seed=0, dtype=dtype, device=x.device, cudnn=False), torch.no_grad():
+        for tensor, values in zip(tensors, other, strict=True):
+            tensor.data = values.clone()
+        given = output_of("module", trial, x)
+        with told("module cannot be called with weights from outside"):
+            outside = Stateless(beside)(other, x)
+    if not alike(outside.reshape(len(x), -1), given.reshape(len(x), -1)):
+        wanted = "drop-out must be put into eval(), and all that it uses must be its own parameters and buffers"
+        raise ValueError(f"module gives other outputs when it is called again with the same weights: {wanted}.")
 
 
 def _is_whole(value: ArrayLike) -> bool:

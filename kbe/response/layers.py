@@ -28,6 +28,11 @@ _RESHAPING = {
 }  # fmt: skip
 
 Arrange = Callable[[Tensor], Tensor]
+Use = tuple[str, tuple[int, ...]]
+
+
+class OtherUseError(ValueError):
+    """Weights go into other functions than in the trial."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class Recorder(TorchFunctionMode):
         The tensors, by their numbers.
     shifts
         What is added to the results of the uses with these numbers, so that slopes can be taken there.
+    known
+        The uses that there must be, if they are known: any other, or a result of another shape, is an `OtherUseError`.
 
     Attributes
     ----------
@@ -83,11 +90,17 @@ class Recorder(TorchFunctionMode):
         The a of the uses with a shift.
     """
 
-    def __init__(self, watched: Mapping[int, Tensor], shifts: Mapping[int, Tensor]) -> None:
+    def __init__(
+        self,
+        watched: Mapping[int, Tensor],
+        shifts: Mapping[int, Tensor] | None = None,
+        known: Sequence[Use] | None = None,
+    ) -> None:
         super().__init__()
-        self._numbers, self._shifts = {id(tensor): number for number, tensor in watched.items()}, shifts
+        self._numbers, self._shifts = {id(tensor): number for number, tensor in watched.items()}, shifts or {}
+        self._known = known
         self._alive = list(watched.values())  # an id counts as long as its tensor lives
-        self.uses: list[tuple[str, tuple[int, ...]]] = []
+        self.uses: list[Use] = []
         self.inputs: dict[int, Tensor] = {}
         self._parts: list[tuple[dict[str, Any], Any]] = []
 
@@ -105,9 +118,13 @@ class Recorder(TorchFunctionMode):
             return result
         number, arguments = len(self.uses), dict(zip(_ARGUMENTS.get(name, ()), args, strict=False)) | (kwargs or {})
         self.uses.append((name, found))
+        if self._known is not None and self.uses[-1:] != self._known[number : number + 1]:
+            raise OtherUseError
         self._parts.append((arguments, result))
         if number not in self._shifts:
             return result
+        if result.shape != self._shifts[number].shape:
+            raise OtherUseError
         self.inputs[number] = self._operands(arguments, "add" in name)[0]
         return result + self._shifts[number]
 

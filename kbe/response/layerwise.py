@@ -34,7 +34,7 @@ from torch import Tensor
 from kbe.checks import Count, checked
 from kbe.refusals import told
 from kbe.response.functional import PIECE, PureNetwork, slices
-from kbe.response.layers import Layer, Recorder
+from kbe.response.layers import Layer, OtherUseError, Recorder, Use
 from kbe.response.products import add_columns, columns_of, tiles
 from kbe.training.calling import at_once
 from kbe.training.examination import elsewhere, some_points
@@ -46,10 +46,6 @@ COLUMNS = 2**22  # numbers of a Jacobian that are made at once from these
 LATE = 2**12  # numbers of a Jacobian at one input, from which on it may be made only when it is needed
 WORTH = 2**20  # numbers in the Jacobians of all inputs, from which on a trial pays
 PAIRING = 32  # multiplications that cost as much as going twice through an entry of the kernel
-
-
-class OtherUseError(ValueError):
-    """Weights go into other functions than in the trial."""
 
 
 class Features:
@@ -75,7 +71,7 @@ class Features:
     """
 
     def __init__(
-        self, network: PureNetwork, heads: int, layers: Sequence[Layer] = (), uses: Sequence[tuple] = ()
+        self, network: PureNetwork, heads: int, layers: Sequence[Layer] = (), uses: Sequence[Use] = ()
     ) -> None:
         self._network, self._heads, self.layers, self._uses = network, heads, layers, uses
         taken = {number for layer in layers for number in (layer.weight, layer.bias)}
@@ -162,9 +158,9 @@ class Features:
         """Outputs and the inputs of the layers, for one member."""
         tensors = self._network.tensors(weights)
         added = {layer.use: shift for layer, shift in zip(self.layers, shifts, strict=True)}
-        with Recorder({number: tensors[number] for number in self._network.trainable}, added) as seen:
+        with Recorder({number: tensors[number] for number in self._network.trainable}, added, self._uses) as seen:
             outputs = self._network.called(tensors, x)
-        if seen.uses != self._uses:
+        if len(seen.uses) < len(self._uses):
             raise OtherUseError
         return outputs, *(seen.inputs[layer.use] for layer in self.layers)
 
@@ -222,7 +218,7 @@ def tangent_features(network: PureNetwork, x: Tensor, heads: Count) -> Features:
     points = points.double() if points.is_floating_point() else points
     weights = torch.where(exact.trained, elsewhere(exact.weights), exact.weights)
     tensors = exact.tensors(weights)
-    with torch.enable_grad(), Recorder({number: tensors[number] for number in exact.trainable}, {}) as seen:
+    with torch.enable_grad(), Recorder({number: tensors[number] for number in exact.trainable}) as seen:
         exact.called(tensors, points)
     found = seen.layers(len(points)), seen.uses
     kernels = []

@@ -104,6 +104,7 @@ def jacobian_operator(
     inputs: ArrayLike | Iterable,
     *,
     block: Count = 1024,
+    whole_batch: bool = False,
     dtype: torch.dtype = torch.float64,
 ) -> TensorOperator:
     r"""The Jacobian J of a module's outputs in its trained weights, at its present ones.
@@ -122,6 +123,9 @@ def jacobian_operator(
         several times in one order, such as a list or a `DataLoader` that does not shuffle.
     block
         The number of inputs that go through the module at once, where they come as one array. Memory grows with it.
+    whole_batch
+        Take the module in the mode in which it is, as one function of all inputs of an array, or of each batch: so must
+        be one with batch statistics, which is refused otherwise.
     dtype
         The precision of weights, inputs and products, a floating-point one.
 
@@ -147,10 +151,10 @@ def jacobian_operator(
     >>> jacobian.T @ np.array([1.0, 10.0, 100.0])
     array([ 11., 210.])
     """
-    network = PureNetwork(module, dtype)
-    batches = Batches(network, "inputs", inputs, block=block)
+    network = PureNetwork(module, dtype, whole_batch=whole_batch)
+    batches = Batches(network, "inputs", inputs, block=None if whole_batch else block)
     heads, trained = network.heads(batches.first[0][None]), network.trained.nonzero()[:, 0]
-    _examine(network, batches.first[0][:1])
+    _examine(network, batches.first[0] if whole_batch else batches.first[0][:1])
 
     def forward(vectors: Tensor) -> Tensor:
         moves = scattered(network, trained, vectors)
@@ -173,6 +177,7 @@ def kernel_operator(
     inputs: ArrayLike | Iterable,
     *,
     block: Count = 1024,
+    whole_batch: bool = False,
     dtype: torch.dtype = torch.float64,
 ) -> TensorOperator:
     r"""The training response Theta over all inputs and heads, the sum of Eq. (4), without ever building it.
@@ -184,7 +189,7 @@ def kernel_operator(
 
     Parameters
     ----------
-    module, inputs, block, dtype
+    module, inputs, block, whole_batch, dtype
         As for `jacobian_operator`.
 
     Returns
@@ -200,7 +205,7 @@ def kernel_operator(
     >>> kernel_operator(nn.Linear(2, 1, bias=False), inputs) @ np.ones(3)
     array([2., 5., 6.])
     """
-    jacobian = jacobian_operator(module, inputs, block=block, dtype=dtype)
+    jacobian = jacobian_operator(module, inputs, block=block, whole_batch=whole_batch, dtype=dtype)
     return jacobian @ jacobian.T
 
 

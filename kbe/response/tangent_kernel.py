@@ -7,16 +7,19 @@ moves the output at x, computed by autograd or measured by taking the step. A ke
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from kbe.checks import Positive, Shaped, checked
 from kbe.response.contraction import contracted
 from kbe.response.functional import PureNetwork, slices
+from kbe.response.operators import TensorOperator, jacobian_operator
 from kbe.training.calling import at_once
 
 Kernel = Annotated[np.ndarray, Shaped("... n m heads trained_heads", finite=False)]  # members that blew up have NaN
@@ -32,6 +35,7 @@ def neural_tangent_kernel(
     dtype: torch.dtype = torch.float64,
     tensor: bool = False,
     progress: bool = False,
+    whole_batch: bool = False,
 ) -> Any:
     """The training response of a module at its present weights, equation 3.
 
@@ -53,12 +57,18 @@ def neural_tangent_kernel(
         Return a tensor on the module's device.
     progress
         Show a progress bar on stderr.
+    whole_batch
+        Take the module in the mode in which it is, as one function of all of the first inputs, and of all of the second
+        ones: so must be one with batch statistics, which is refused otherwise. It must not be random.
 
     Returns
     -------
     numpy.ndarray or Tensor, shape (n, m, heads, heads)
         Theta, in squared units of the output per squared unit of the weights.
     """
+    if whole_batch:
+        inputs = {"first": first} if second is None else {"first": first, "second": second}
+        return _batch_kernel(module, inputs, memory, dtype, tensor, progress)
     network = PureNetwork(module, dtype)
     return _ensemble_kernel(network, network.weights[None], first, second, False, memory, tensor, progress)[0]
 
@@ -114,12 +124,40 @@ def _ensemble_kernel(
     tensor: bool,
     progress: bool,
 ) -> Any:
-    if not tensor and weights.dtype == torch.bfloat16:
-        raise ValueError("dtype is torch.bfloat16, which NumPy has not: it must come with tensor=True.")
+    _refuse_bfloat16(weights.dtype, tensor)
     left = network.inputs("first", first, len(weights), own_inputs)
     right = left if second is None else network.inputs("second", second, len(weights), own_inputs)
     theta = contracted(network, weights, left, right, memory, progress)
     return theta if tensor else theta.cpu().numpy()
+
+
+def _batch_kernel(
+    module: nn.Module, inputs: Mapping[str, ArrayLike], memory: float, dtype: torch.dtype, tensor: bool, progress: bool
+) -> Any:
+    """The kernel of a module that is one function of all inputs: rows of its Jacobians, as many as the memory takes."""
+    _refuse_bfloat16(dtype, tensor)
+    network = PureNetwork(module, dtype, whole_batch=True)
+    sets = [network.inputs(name, x)[0] for name, x in inputs.items()]
+    jacobians = [jacobian_operator(module, x, dtype=dtype, whole_batch=True) for x in sets]
+    left, right = jacobians[0], jacobians[-1]
+    most = max(left.shape[0], right.shape[0])
+    fitting = min(most, max(1, int(memory / (2 * left.shape[1] * network.weights.itemsize))))
+    bands = []
+    for i in tqdm([*slices(left.shape[0], fitting)], disable=not progress, unit="block", desc="tangent kernel"):
+        one = _rows(left, i)
+        others = (one if left is right and i == j else _rows(right, j) for j in slices(right.shape[0], fitting))
+        bands.append(torch.cat([one @ other.mT for other in others], 1))
+    theta = torch.cat(bands).to(dtype).unflatten(1, (len(sets[-1]), -1)).unflatten(0, (len(sets[0]), -1))
+    return theta.transpose(1, 2) if tensor else theta.transpose(1, 2).cpu().numpy()
+
+
+def _rows(jacobian: TensorOperator, some: slice) -> Tensor:
+    return (jacobian.T @ torch.eye(jacobian.shape[0])[:, some].double()).mT
+
+
+def _refuse_bfloat16(dtype: torch.dtype, tensor: bool) -> None:
+    if not tensor and dtype == torch.bfloat16:
+        raise ValueError("dtype is torch.bfloat16, which NumPy has not: it must come with tensor=True.")
 
 
 @checked

@@ -99,7 +99,7 @@ def local_average(
     Returns
     -------
     numpy.ndarray, shape (..., places)
-        The averages, in the unit of y.
+        The averages, in the unit of y; NaN where all weights are 0 in double precision.
     """
     divisor = None if normalise == "weights" else np.array(distance.shape[-1])
     return kernel_average(kernel(distance, scale), targets[..., None], divisor)[..., 0]
@@ -137,7 +137,7 @@ def rate_local(gram: Gram, targets: Points, mean: Points) -> np.ndarray:
     .. math:: \frac{d\mu_i}{dt} = \sum_j K_{ij} (y_j - \mu_i)
 
     with K the `gram`, y the `targets` and mu the `mean`. Each point relaxes on its own to the local average with
-    the fixed kernel K, at the rate :math:`\sum_j K_{ij}`, and the weights never narrow: that part of equation 17 is
+    the fixed kernel K, at the rate :math:`\sum_j K_{ij}`, and comes to no narrower one: that part of equation 17 is
     lost in the step. For equation 19 give `kernels.multi_scale_kernel`; where the expansion is exact it is equation
     18 itself, not one approximation more.
     """

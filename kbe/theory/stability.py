@@ -24,19 +24,22 @@ def collapse_bound(
 ) -> float:
     r"""A time by which sigma = 0 is reached under equations 21 and 23 with linear heads.
 
-    Scaling all of :math:`r = y - \mu` and :math:`\sigma` by s adds :math:`N \log s` to equation 8, so
-    :math:`r \cdot \partial L / \partial r + \sigma \cdot \partial L / \partial \sigma = N` everywhere, and
+    Let y be the mean of an input's own targets, s their standard deviation, 0 where all are one, and m their number.
+    Over distinct inputs i, with :math:`r = y - \mu`,
 
-    .. math:: \frac{d}{dt} \big( r^T (cK)^{-1} r + \sigma^T K^{-1} \sigma \big) = -2N .
+    .. math:: \frac{d}{dt} \big( r^T (cK)^{-1} r + (\sigma - s)^T K^{-1} (\sigma - s) \big) =
+        -2 \sum_i m_i \frac{s_i r_i^2 + (\sigma_i - s_i)^2 (\sigma_i + s_i)}{\sigma_i^3} .
 
-    The bracket cannot turn negative, so the flow has to leave sigma > 0 by the time bracket / 2N. For one
-    point that is not a bound but the time itself. If K is singular the identity holds as long as r and
-    sigma lie in its range; where inputs repeat with targets that conflict r never does: there is no bound.
+    No term is negative, and an input of one target gives its m. With :math:`N_1` points at such inputs the bracket
+    falls by :math:`2 N_1` a unit time at least. It cannot turn negative, so the flow has to leave sigma > 0 by the time
+    bracket / 2 N_1. Where no two targets of an input differ the fall is 2N throughout; for one point the
+    bound is the time itself. If K is singular on distinct inputs, as that of a model with fewer weights than inputs
+    is, this needs r and sigma - s in its range; elsewhere there is no bound, and the flow may rest.
 
     Parameters
     ----------
     gram, deviation_gram, mean_factor
-        As for `variance_network.variance_rates`; positive semidefinite.
+        As for `variance_network.variance_rates`; positive semidefinite. Points with equal rows are points of one input.
     targets, mean, deviation
         y, and mu and sigma at time 0.
 
@@ -46,20 +49,36 @@ def collapse_bound(
         The time; infinite where there is no bound.
     """
     other = gram if deviation_gram is None else deviation_gram
-    bracket = _inverse_form(gram, targets - mean) / mean_factor + _inverse_form(other, deviation)
-    return float(bracket / (2 * len(targets)))
+    rows = np.concatenate([gram, other], 1)
+    _, first, same, copies = np.unique(rows, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    same = same.ravel()
+    settled = np.bincount(same, targets != targets[first][same]) == 0  # inputs of one target
+    if not settled.any() or not (
+        np.allclose(mean, mean[first][same]) and np.allclose(deviation, deviation[first][same])
+    ):
+        return np.inf
+    own_mean = np.bincount(same, targets) / copies
+    spread = np.sqrt(np.bincount(same, (targets - own_mean[same]) ** 2) / copies)
+    of_means = _inverse_form(gram[np.ix_(first, first)], own_mean - mean[first]) / mean_factor
+    of_deviations = _inverse_form(other[np.ix_(first, first)], deviation[first] - spread)
+    return float((of_means + of_deviations) / (2 * copies[settled].sum()))
 
 
 @checked
-def one_point_path(error: Array, start_error: Finite, start_deviation: Positive) -> np.ndarray:
+def one_point_path(
+    error: Array, start_error: Finite, start_deviation: Positive, *, mean_factor: Positive = 1.0
+) -> np.ndarray:
     r"""The sigma of one point at each error on its way, equations 21 and 23 with linear heads in closed form.
 
-    With :math:`A = (y - \mu)^2` and :math:`S = \sigma^2` the two equations are :math:`\dot A = -2 K A / S` and
-    :math:`\dot S = 2 K (A - S) / S`, so :math:`dS / dA = S / A - 1` and
+    With :math:`A = (y - \mu)^2` and :math:`S = \sigma^2` the two equations are :math:`\dot A = -2 c K A / S` and
+    :math:`\dot S = 2 K (A - S) / S`, c being the factor of equation 21, so :math:`dS / dA = (S / A - 1) / c` and, for
+    any K,
 
-    .. math:: \frac{\sigma^2}{(y - \mu)^2} = \frac{\sigma_0^2}{(y - \mu_0)^2} + 2 \log \frac{y - \mu_0}{y - \mu}
+    .. math:: \frac SA = \frac{S_0}{A_0} + \log \frac{A_0}{A} \quad (c = 1), \qquad
+        \frac SA = q + \Big( \frac{S_0}{A_0} - q \Big) \Big( \frac A{A_0} \Big)^{1/c - 1}, \quad q = \frac1{1 - c} .
 
-    for any K: both reach 0 together, and the error is then infinitely smaller than sigma.
+    Both reach 0 together. With c = 1 the error is in the end infinitely smaller than sigma; with the printed
+    c = 1/2 sigma over the error tends to the root of 2.
 
     >>> one_point_path([0.5, 0.05, 0.0005], 0.5, 0.5).round(4)
     array([0.5   , 0.1184, 0.0019])
@@ -70,6 +89,8 @@ def one_point_path(error: Array, start_error: Finite, start_deviation: Positive)
         y - mu, of the sign of `start_error`, not 0 and not farther from 0.
     start_error, start_deviation
         y - mu and sigma at time 0.
+    mean_factor
+        c.
 
     Raises
     ------
@@ -77,10 +98,16 @@ def one_point_path(error: Array, start_error: Finite, start_deviation: Positive)
         If an error lies off the way.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = error / start_error
-    if not ((ratio > 0) & (ratio <= 1)).all():
+        share = error / start_error
+    if not ((share > 0) & (share <= 1)).all():
         raise ValueError(f"error must lie between 0 and start_error, {start_error}, without 0.")
-    return np.abs(error) * np.sqrt((start_deviation / start_error) ** 2 - 2 * np.log(ratio))
+    start = np.square(start_deviation / start_error)
+    if mean_factor == 1:
+        ratio = start - 2 * np.log(share)
+    else:
+        end = 1 / (1 - mean_factor)
+        ratio = end + (start - end) * share ** (2 / mean_factor - 2)
+    return np.abs(error) * np.sqrt(ratio)
 
 
 @checked

@@ -166,8 +166,8 @@ def variance_balance(
         \sigma_i^2 = \frac{\sum_j K_{ij} \sigma_j^{-3} (y_j - \mu_i)^2}{\sum_j K_{ij} \sigma_j^{-3}}
 
     A point with a small sigma weighs heavily everywhere, itself included, so a balance with all sigma
-    above 0 need not exist, and one that exists may repel: look at `collapsed` and `converged`. The exact
-    equations 21 and 23 have no such rest at all unless inputs repeat.
+    above 0 need not exist, and one that exists may repel: look at `collapsed` and `converged`. With a positive
+    definite K between distinct inputs equations 21 and 23 rest only where every input has targets that differ.
 
     >>> gram, targets = np.exp(-0.3 * abs(np.arange(4)[:, None] - np.arange(4))), [0, 0, 0, 1]
     >>> rest = variance_balance(gram, targets)

@@ -59,10 +59,10 @@ def output_of(name: str, module: Callable[[Tensor], Tensor], x: Tensor) -> Tenso
     return output
 
 
-def examined(name: str, module: nn.Module, x: Tensor) -> bool:
+def examined(name: str, module: nn.Module, x: Tensor, dtype: torch.dtype | None = None) -> bool:
     """Try a module at inputs (n, ...), at least two, and refuse what is no function of its weights and of one point.
 
-    It is tried at weights other than its own, which may be zero.
+    It is tried at weights other than its own, which may be zero, and in its own precision if no `dtype` is given.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
         If it does what it must not.
     """
     with told(f"{name} cannot be copied"):
-        trial = copy.deepcopy(module)
+        trial = copy.deepcopy(module).to(dtype)
     tensors = held(trial)
     own = [tensor.detach().clone() for tensor in tensors]
     other = [elsewhere(tensor) if isinstance(tensor, nn.Parameter) else tensor.detach().clone() for tensor in tensors]
@@ -83,15 +83,19 @@ def examined(name: str, module: nn.Module, x: Tensor) -> bool:
     with settled(seed=0, dtype=real, device=x.device):
         _put(tensors, other)
         given, random = _tried(name, trial, x)
-        rest, noise = _tried(f"{name} in evaluation mode", trial.eval(), x)
-        if noise:
-            hint = "drop-out by a function takes training=self.training"
-            raise ValueError(f"{name} is random in evaluation mode too, where it must not be: {hint}.")
+        trial.eval()
         _put(tensors, own)
         both = [torch.stack(pair) for pair in zip(own, other, strict=True)]
         with told(f"{name} cannot be called with weights from outside"):
-            members = at_once(Stateless(trial), (0, None))(both, x)
-        if not alike(members.reshape(2, len(x), -1), torch.stack([_rows(trial(x)), rest])):
+            outside = at_once(Stateless(trial), (0, None))(both, x)[1].reshape(len(x), -1)
+        if not random and alike(outside, given):
+            return False
+        _put(tensors, other)
+        rest, noise = _tried(f"{name} in evaluation mode", trial, x)
+        if noise:
+            hint = "drop-out by a function takes training=self.training"
+            raise ValueError(f"{name} is random in evaluation mode too, where it must not be: {hint}.")
+        if not alike(outside, rest):
             wanted = "all that it uses must be its own parameters and buffers"
             raise ValueError(f"{name} gives other outputs when its weights are handed over from outside: {wanted}.")
     return random or not alike(given, rest)
@@ -181,12 +185,14 @@ def _tried(name: str, module: nn.Module, x: Tensor) -> tuple[Tensor, bool]:
         instead = "use nn.LayerNorm or nn.GroupNorm instead, or put that part into evaluation mode by eval()"
         what = f"{name} changes {', '.join(changed)} when it is called"
         raise ValueError(f"{what}, as batch normalisation does: {instead}.")
+    if not draws and alike(_alone(module, x), first):
+        return first, draws
     for stream, state in start:
         stream.set_state(state)
     if not alike(_rows(output_of(name, module, x)), first):
         wanted = "nothing may stay from call to call, and what is random must come from torch's own stream"
         raise ValueError(f"{name} gives other outputs when it is called again: {wanted}.")
-    if not draws and not alike(_alone(module, x), first):
+    if not draws:
         what = f"{name} gives another output at a point where other points stand beside it"
         raise ValueError(f"{what}, as batch normalisation does: use nn.LayerNorm or nn.GroupNorm instead.")
     return first, draws

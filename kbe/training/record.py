@@ -53,7 +53,7 @@ class Trainer(Protocol):
 
 
 @checked
-def epoch_grid(epochs: Natural, count: Annotated[int, Whole(2)] = 100) -> np.ndarray:
+def epoch_grid(epochs: Natural, count: Annotated[int, Whole(2, 10**6)] = 100) -> np.ndarray:
     """Whole epochs from 0 to `epochs`, increasing, about evenly spaced on a logarithmic axis.
 
     The first ones of so many would coincide, so that fewer than `count` may come back.
@@ -77,7 +77,7 @@ def follow(
     trainer
         It stands at epoch 0.
     kept
-        The epochs to keep, increasing.
+        The epochs to keep, increasing, none after the last.
     epochs
         The last epoch.
     members
@@ -91,7 +91,14 @@ def follow(
     -------
     dict of arrays, shape (members, kept, ...)
         `outputs` and, if wanted, `parameters`.
+
+    Raises
+    ------
+    ValueError
+        If an epoch is to be kept that comes after the last.
     """
+    if kept.max(initial=0) > epochs:
+        raise ValueError(f"kept holds {kept.max():g}: it must hold no epoch after the last one, {epochs}.")
     history: dict[str, list[np.ndarray]] = {"outputs": [], "parameters": []}
     done, stride = 0, 1
     with tqdm(total=epochs, disable=not progress, unit="epoch", desc=f"{members} members") as bar:
@@ -127,7 +134,7 @@ def as_dataset(
     history
         From `follow`, which has kept the epochs `kept`.
     onset
-        Onset epochs, shape (members,), -1 for none.
+        Onset epochs, shape (members,), -1 for none, which is infinity in the result.
     loss
         One value a point.
     reduction
@@ -140,6 +147,8 @@ def as_dataset(
     """
     if "outputs" not in history:
         raise ValueError("history lacks outputs: it must be what follow returns.")
+    if np.shape(onset) != (data.sizes["member"],):
+        raise ValueError(f"onset has shape {np.shape(onset)}: it must be ({data.sizes['member']},), one a member.")
     outputs = history["outputs"]
     with torch.no_grad(), settled(seed=0, dtype=torch.float64):
         target = torch.as_tensor(data["y"].values).double()[:, None].expand(outputs.shape[:3])

@@ -135,7 +135,14 @@ def over(
     xarray.Dataset
         `seconds` (value, repeat) computed for one epoch of one member, and `model` (value), what
         `WindowGraph.cost` foretells, in multiplications and additions there and back.
+
+    Raises
+    ------
+    ValueError
+        If there are no values.
     """
+    if not len(values):
+        raise ValueError(f"values is {shown(values)}: it must hold one value at least.")
     trainers: dict[str, FastTrainer] = {}
     counts = []
     for value in values:

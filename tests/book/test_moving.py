@@ -26,8 +26,10 @@ alt = "By 0.512, as one sees."
 """
 
 
-def judged(name="grows", estimate=0.5, low=0.4, high=0.6, above=0.0, members=100, **options):
-    claim = Claim(name, "It grows.", "III", "share", above=above, **options)
+def judged(
+    name="grows", estimate=0.5, low=0.4, high=0.6, above=0.0, members=100, statement="It grows.", place="III", **options
+):
+    claim = Claim(name, statement, place, "share", above=above, **options)
     return Judged(claim, estimate, low, high, members)
 
 
@@ -51,6 +53,9 @@ def test_what_did_not_move_is_not_told():
         (judged(estimate=0.61, high=0.7), "left its interval", True),
         (judged(low=-0.1), "another verdict", True),
         (judged(above=0.1), "another criterion", True),
+        (judged(statement="It shrinks."), "another sentence", True),
+        (judged(place="this chapter"), "another sentence", True),
+        (judged(source="book"), "another sentence", True),
     ],
 )
 def test_verdicts_and_numbers_beyond_their_tolerance_are_told(after, what, needs):

@@ -46,8 +46,6 @@ def put(text, **numbers):
         ("x", 2000, "2000"),
         ("x", 12000000.0, "1.2 · 10⁷"),
         ("x .2f", "not measured", "not measured"),
-        ("grows .2f", 0, "0.90"),
-        ("grows.members", 0, "60"),
     ],
 )
 def test_a_number_is_said_in_its_form(named, value, said):
@@ -58,6 +56,13 @@ def test_a_verdict_leads_to_its_claim_and_says_what_it_rests_on():
     said, _ = put("{claim}`grows`")
     assert said.startswith('<a class="kbe-verdict kbe-holds" href="#claim-grows" title="It &quot;grows&quot;. 0.903')
     assert said.endswith(">holds</a>")
+
+
+@pytest.mark.parametrize(("named", "said"), [("grows .2f", "0.90"), ("grows.members", "60")])
+def test_a_number_of_a_claim_leads_there_too(named, said):
+    text, faults = put(f"It is {{number}}`{named}`.")
+    assert text.startswith('It is <a class="kbe-number" href="#claim-grows" title="It &quot;grows&quot;. 0.903')
+    assert text.endswith(f'">{said}</a>.') and not faults
 
 
 def test_captions_are_prose_and_the_executed_notebook_stays_as_it_is():
@@ -73,7 +78,7 @@ def test_the_next_run_of_the_same_notebook_puts_in_its_own_numbers():
     again = executed({"points": 20}, estimate=0.2)
     again.cells[0] = first.cells[0]
     second = Prose(lambda name: {}[name]).in_notebook(again, "scale")
-    assert first.cells[0].source.startswith("0.9 <a") and second.cells[0].source.startswith("0.2 <a")
+    assert ">0.9</a> <a" in first.cells[0].source and ">0.2</a> <a" in second.cells[0].source
     assert "does not hold</a>" in second.cells[0].source
 
 
@@ -82,7 +87,8 @@ def test_another_page_is_named_before_its_numbers(tmp_path):
     path.write_text(json.dumps(executed({"slope": 2.5})))
     prose = Prose({"density": path}.__getitem__)
     text = prose.in_text("{number}`density:slope` {number}`density:grows.high .1f` {claim}`density:grows`", "intro")
-    assert text.startswith('2.5 0.9 <a class="kbe-verdict kbe-holds" href="density.html#claim-grows"')
+    assert text.startswith('2.5 <a class="kbe-number" href="density.html#claim-grows" title=')
+    assert '>0.9</a> <a class="kbe-verdict kbe-holds" href="density.html#claim-grows"' in text
     assert not prose.faults
 
 

@@ -36,6 +36,27 @@ def test_at_zero_error_the_loss_is_least_at_the_floor_and_its_homogeneity_is_bro
     assert scaled == pytest.approx(1 + weight - weight * variance / 0.25)
 
 
+@pytest.mark.parametrize("weight", [0.1, 1.0])
+@pytest.mark.parametrize("heads", ["linear", "sigmoid"])
+def test_the_step_bound_at_a_fitted_point_is_that_of_the_direction_of_sigma(weight, heads):
+    """Gradient descent in what enters the heads comes to rest 2 % below the chapter's bound and not 2 % above it."""
+    variance, floor = 0.25, bayes.conjugate_floor(weight)
+    bound = weight * variance / (1 + weight) ** 2 if heads == "linear" else 1 / ((1 + weight) * (1 - floor) ** 2)
+
+    def moved(step):
+        logit = floor + 1e-4 if heads == "linear" else np.log(floor / (1 - floor)) + 1e-3
+        entering = torch.tensor([[1e-4, logit]], dtype=torch.float64, requires_grad=True)
+        for _ in range(400):
+            outputs = [entering[0, 0], entering[0, 1] if heads == "linear" else entering[0, 1].sigmoid()]
+            loss = losses.conjugate_nll(torch.stack(outputs)[None], torch.zeros(1), weight, variance).sum()
+            (slope,) = torch.autograd.grad(loss, entering)
+            slope[0, 0] *= heads == "linear"  # the head of mu is flat where its target is met
+            entering = (entering - step * slope).detach().requires_grad_()
+        return abs((entering[0, 1] if heads == "linear" else entering[0, 1].sigmoid()).item() - floor)
+
+    assert moved(0.98 * bound) < 1e-5 < 1e-3 < moved(1.02 * bound)
+
+
 def test_langevin_without_temperature_is_gradient_descent_with_weight_decay():
     data = encoding.random_encoding(4, 8, 2, seed=0)
     settings = {"epochs": 20, "record": [20]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from kbe.discussion import local_variance
 from kbe.theory import average_network, kernels
@@ -22,6 +23,21 @@ def test_eq17_the_expected_square_is_the_mean_over_drawn_noise():
     np.testing.assert_allclose(((mean + draws - outputs) ** 2).mean(0), expected.square, rtol=0.05)
     np.testing.assert_allclose(((outputs - mean) ** 2).mean(0), expected.error, rtol=0.05)
     np.testing.assert_allclose((draws * (draws @ weights.T)).mean(0), expected.covariance, rtol=0.05)
+
+
+def test_eq17_the_square_is_a_noncentral_chi_squared_of_all_variances():
+    """v_i and b_i of the errata: with variances that differ the one of equal variances misses."""
+    variance, offset = np.where(np.arange(12) % 3, 0.01, 0.5), np.sin(3 * LINE)
+    weights = average_network.effective_weights(GRAM, 1.5)
+    left = np.eye(12) - weights
+    spread, bias = left**2 @ variance, left @ offset
+    noise = np.random.default_rng(0).standard_normal((20000, 12)) * np.sqrt(variance)
+    square = ((noise + offset) @ left.T) ** 2
+    laws = [stats.ncx2(1, bias[i] ** 2 / v, scale=v) for i, v in enumerate(spread)]
+    assert min(stats.kstest(square[:, i], law.cdf).pvalue for i, law in enumerate(laws)) > 1e-3
+    own = (left**2).sum(1) * variance  # as if all had this variance
+    equal = [stats.ncx2(1, bias[i] ** 2 / v, scale=v) for i, v in enumerate(own)]
+    assert max(stats.kstest(square[:, i], law.cdf).statistic for i, law in enumerate(equal)) > 0.2
 
 
 def test_eq17_it_begins_as_the_start_and_ends_at_nothing():

@@ -11,7 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
+from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
 
 from kbe.figures import (
@@ -199,9 +202,58 @@ def test_a_figure_draws_what_it_is_given(draw, data, logarithmic, lines):
         np.testing.assert_allclose(axes[panel].lines[line].get_ydata(), values)
 
 
-CHAPTERS = [
-    path for path in (ROOT / "kbe" / "figures").glob("[a-z]*.py") if path.stem not in ("bands", "style", "words")
-]
+def labelled(draw, data):
+    """What each label of a figure stands at, by panel."""
+    found = {}
+    for panel, axes in enumerate(draw(*data).axes):
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            line = handle[0] if isinstance(handle, ErrorbarContainer) else handle
+            if isinstance(line, Line2D):
+                found[panel, label] = np.array(line.get_xydata())
+            elif isinstance(line, PathCollection):
+                found[panel, label] = np.array(line.get_offsets())
+    plt.close("all")
+    return found
+
+
+def named_series(data):
+    """The data with a second name beside an only one, and for each name what is given of it alone."""
+
+    def doubled(value):
+        if isinstance(value, dict):
+            return {key: doubled(one) for key, one in value.items()}
+        if isinstance(value, tuple):
+            return tuple(one if one is EPOCHS else doubled(one) for one in value)
+        return 2 * value
+
+    names = list(next(one for one in data if isinstance(one, dict)))
+    added = [isinstance(one, dict) and list(one) == names == names[:1] for one in data]
+    whole = [one | {7: doubled(one[names[0]])} if more else one for one, more in zip(data, added, strict=True)]
+    names += [7] * any(added)
+    ours = [isinstance(one, dict) and list(one) == names for one in whole]
+    return whole, {
+        name: [{name: one[name]} if own else one for one, own in zip(whole, ours, strict=True)] for name in names
+    }
+
+
+A_PANEL_EACH = {local_variance.residual_parts}
+SERIES = [one[:2] for one in FIGURES if one[0] not in A_PANEL_EACH and any(isinstance(data, dict) for data in one[1])]
+
+
+@pytest.mark.parametrize(("draw", "data"), SERIES, ids=[draw.__name__ for draw, _ in SERIES])
+def test_a_name_stands_at_its_own_data(draw, data):
+    """Among others it is drawn as it is alone."""
+    whole, alone = named_series(data)
+    together = labelled(draw, whole)
+    for name, its in alone.items():
+        single = labelled(draw, its)
+        for place in single.keys() & together.keys():
+            if str(name) in place[1]:
+                np.testing.assert_array_equal(together[place], single[place])
+
+
+FOR_ALL = ("bands", "moving", "panels", "style", "words")
+CHAPTERS = [path for path in (ROOT / "kbe" / "figures").glob("[a-z]*.py") if path.stem not in FOR_ALL]
 
 
 @pytest.mark.parametrize(("draw", "data"), [one[:2] for one in FIGURES], ids=[one.__name__ for one, *_ in FIGURES])
@@ -216,7 +268,7 @@ def test_a_figure_says_in_words_what_it_draws(draw, data):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_file_holds_the_figures_of_its_chapter_and_each_is_tested_here(path):
     held = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
-    shown = re.findall(r"show\(\s*figures\.(\w+)", (ROOT / "book" / f"{path.stem}.md").read_text())
+    shown = re.findall(r"(?<!kbe\.)\bfigures\.(\w+)", (ROOT / "book" / f"{path.stem}.md").read_text())
     assert {name for name in held if name[0] != "_"} == set(shown)
     assert all(f"{path.stem}.{name}" in Path(__file__).read_text() for name in shown)
 
@@ -302,10 +354,11 @@ def test_verdicts_are_bars_one_after_another_with_the_first_chapter_on_top():
     assert "are in scale, 16 of 56" in axes.figure.get_label()
 
 
-def test_a_dashed_share_has_the_colour_of_the_one_before():
-    axes = drawn(one_point.instability_over_epochs, dict.fromkeys("abc", CURVE[1:] / 4), dashed=["b"]).axes[0]
-    first, second, third = (line.get_color() for line in axes.lines)
-    assert first == second != third and axes.lines[1].get_linestyle() == "--"
+def test_shares_that_coincide_are_all_seen():
+    axes = drawn(one_point.instability_over_epochs, dict.fromkeys("abc", CURVE[1:] / 4)).axes[0]
+    widths = [line.get_linewidth() for line in axes.lines]
+    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+    assert len({line.get_linestyle() for line in axes.lines}) == 3
 
 
 def test_fig2_marks_the_lost_network():
@@ -462,6 +515,15 @@ def test_models_and_the_network_keep_their_colours_in_both_panels():
     assert above.lines[1].get_color() == below.lines[0].get_color() != above.lines[0].get_color()
 
 
+def test_a_model_worse_than_none_is_on_the_axis_and_in_words():
+    share = CURVE.copy(data=[nan, -250, nan, 1])
+    figure = drawn(mean_field.models_over_epochs, {"network": CURVE, "law": CURVE}, {"law": share})
+    low, high = figure.axes[1].get_ylim()
+    assert low < -250 and 1 < high < 2 and -250 in figure.axes[1].lines[0].get_ydata()
+    assert {-100, -1, 0, 0.9} < {*figure.axes[1].get_yticks()}
+    assert "-250 at its least and 1 at the end" in figure.get_label()
+
+
 def test_on_a_map_points_stand_on_their_cells():
     outputs = array(np.arange(32.0)[None] / 31, epoch=[5], point=range(32))
     axes = drawn(mean_field.maps_of_inputs, {"net": outputs}, np.array([13, 30]), np.array([1, 0])).axes[0]
@@ -494,6 +556,21 @@ def test_speeds_have_a_guide_of_the_given_slope():
     np.testing.assert_allclose(numbers.lines[0].get_ydata(), [10, 8, 3])
     guide = speeds.lines[-1].get_data()
     np.testing.assert_allclose(guide[0] * guide[1], guide[0][0] * guide[1][0])
+    assert speeds.get_yscale() == "log"
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+def test_a_quartile_of_a_speed_that_is_not_positive_is_on_the_axis():
+    lowered = SPEEDS - 2.5
+    axis = drawn(plasticity.what_ages, {"a": lowered}, {"a": SPEEDS}, -1).axes[0]
+    assert axis.get_yscale() == "symlog" and axis.get_ylim()[0] < lowered.min()
+    assert "no number" in plasticity.what_ages({"a": SPEEDS * nan}, {"a": SPEEDS * nan}, -1).get_label()
+    plt.close("all")
+
+
+def test_a_second_task_that_is_not_learnt_is_said():
+    words = drawn(plasticity.learning_anew, {"net": TIMES}, 50).get_label()
+    assert "7 at age 0 and not within the training at age 1000, where the share that does not is 0.67" in words
 
 
 def test_response_sizes_have_a_guide_of_the_given_slope():
@@ -559,3 +636,94 @@ def test_settings_share_the_axis_of_cost_and_wide_ones_are_logarithmic():
     axes = drawn(cost.cost_over_settings, {"members": timed(1, 16, 128), "bits": timed(4, 8)}, 1e-9).axes
     assert [one.get_xlabel() for one in axes] == ["members $M$", "bits $b$"]
     assert [one.get_xscale() for one in axes] == ["log", "linear"] and axes[0].get_ylim() == axes[1].get_ylim()
+
+
+def test_eq20_averages_that_move_are_a_line_between_points_and_markers_at_the_points_alone():
+    own = ("alpha", "point"), [[0.25, 0.75], [0.5, 0.5], [1.0, 0.9]]
+    line, strings = (
+        xr.Dataset(
+            {"y": ("point", [0.0, 1]), "own": own, "average": (("alpha", "place"), ROWS[:3, :count] / 16)},
+            {"x": ("point", [0.0, 8]), "alpha": [0.0, 0.5, 20], "place": np.linspace(0, 8, count)},
+        )
+        for count in (4, 2)
+    )
+    figure = scale.averages_over_scales({"on a line": line, "on bit strings": strings})
+    assert list(figure.values) == [f"{alpha:g} per unit of distance" for alpha in (0, 0.5, 20)]
+    for panel, one, markers in zip(figure.panels, (line, strings), (False, True), strict=True):
+        average, targets = panel.curves
+        np.testing.assert_array_equal(average.at(2), [one.place, one.average[2]])
+        np.testing.assert_array_equal(targets.at(1), [one.x, one.y])
+        assert average.markers is markers and targets.markers
+    assert figure.said[0].replace("\N{NO-BREAK SPACE}", " ") == (
+        "A point's own target weighs 50 % on a line (averages from 0.06 to 0.25) and 50 % on bit strings "
+        "(averages from 0.06 to 0.12)."
+    )
+    assert figure.said[2].count("95") == 2
+
+
+def test_fig5_modes_that_move_are_those_of_the_ranks():
+    draw = xr.Dataset(
+        {name: (("mode", "point"), ROWS / k) for k, name in enumerate(("eigenvector", "learnt"), 1)}
+        | dict.fromkeys(("eigenvalue", "participation", "left"), ("mode", ROWS[:, 0] / 20)),
+        {"mode": [1, 2, 3, 4], "x": ("point", [0.1, 0.2, 0.5, 0.9])},
+    )
+    figure = spectrum.modes_of_a_kernel(draw, array([0, 1, 1, 0], point=range(4)), [1, 3, 4])
+    vectors, outputs = figure.panels
+    np.testing.assert_array_equal(vectors.curves[1].at(1), [draw.x, ROWS[2]])
+    np.testing.assert_array_equal(outputs.curves[0].at(2), [draw.x, ROWS[3] / 2])
+    assert figure.values[1] == "rank 3"
+    assert "Of 4 modes this one has the eigenvalue 0.45" in figure.said[1]
+    assert "45\N{NO-BREAK SPACE}% of the squared error" in figure.said[1]
+
+
+def test_eq20_weights_that_move_pass_the_average_where_they_are_nearest():
+    times = {"time": [0.1, 1, 10, 1000], "point": range(4)}
+    weights = xr.Dataset({"row": (("time", "point"), ROWS / 16), "average": ("point", [0.25] * 4)}, times)
+    weights["total"] = "time", [0.1, 0.5, 0.9, 1]
+    far = {"Eq. (20)": ("time", [0.9, 0.2, 0.1, 1.5]), "the identity": ("time", [1, 1.5, 0.5, 0])}
+    figure = balance.weights_over_times(weights, xr.Dataset(far, {"time": times["time"]}), "Kt")
+    row, distances = figure.panels
+    np.testing.assert_array_equal(row.curves[0].y, ROWS / 16)
+    assert {tuple(curve.x) for curve in distances.curves if curve.label == "passage of Eq. (20)"} == {(10, 10)}
+    here = [curve for curve in distances.curves if curve.label == "this time"]
+    assert [curve.at(1)[1].tolist() for curve in here] == [[0.2], [1.5]]
+    assert figure.said[1] == "The weights in an output sum to 0.50; they are 0.2 from Eq. (20), 1.5 from the identity."
+    assert figure.start == 2 and [k for k in range(4) if "no other frame" in figure.said[k]] == [2]
+    assert figure.values[3] == "Kt = 1000"
+
+
+@pytest.mark.parametrize("jumps", [False, True])
+def test_fig1_trajectories_that_move_end_at_the_onset_unless_jumps_are_wanted(jumps):
+    figure = one_point.trajectories_by_epoch({"a head": PATHS}, FIELD, [0, 1, 100], jumps=jumps)
+    (panel,) = figure.panels
+    field, trails = panel.curves
+    np.testing.assert_array_equal(trails.y.ravel(), [1.5, 1.3, 1 if jumps else nan])
+    np.testing.assert_array_equal(trails.x.ravel(), [0.5, 0.3, 0 if jumps else nan])
+    assert trails.trail and figure.values[2] == "epoch 100" and not field.label
+    assert figure.said[0] == "Before the onset: 1 of 1 networks (a head) with the median σ 1.5."
+    assert figure.said[2] == "Before the onset: 0 of 1 networks (a head)."
+
+
+def test_arrows_behind_trajectories_point_along_the_field():
+    (panel,) = one_point.trajectories_by_epoch({"a": PATHS}, FIELD, [0, 1]).panels
+    tails, heads = (np.stack(panel.curves[0].at(0))[:, k::6] for k in (0, 1))
+    np.testing.assert_allclose((heads - tails).T / np.hypot(*(heads - tails))[:, None], [[0.6, -0.8]] * 4)
+    np.testing.assert_allclose((heads + tails).T / 2, [[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]])
+
+
+def test_fig3_onsets_that_move_are_those_of_the_size():
+    gap = array(np.where(ROWS[:2] == 4, nan, ROWS[:2] / 16), points=[2, 20], epoch=EPOCHS)
+    onset = array([[100.0, inf], [10, inf], [1, 7]], member=[0, 1, 2], points=[2, 20])
+    figure = density.onsets_by_size(gap, onset)
+    sizes, one = figure.panels
+    half, members = sizes.curves
+    np.testing.assert_array_equal(half.y, [10, nan])
+    np.testing.assert_array_equal(members.y, [[1, 10, 100], [7, nan, nan]])
+    np.testing.assert_allclose(members.x, np.array([[2], [20]]) * np.ones(3), rtol=0.12)
+    assert list(sizes.follows) == [2, 20] and sizes.cells.values.shape == (3, 2)
+    np.testing.assert_allclose(one.curves[0].y, [[1 / 3, 2 / 3, 1], [0, 1 / 3, 1 / 3]])
+    np.testing.assert_allclose(one.curves[1].y[1], gap[1, 1:])
+    assert figure.values == ["N = 2", "N = 20"] and figure.said == [
+        "3 of 3 members have their onset by epoch 100: the first at 1, half of all by 10, the last at 100.",
+        "1 of 3 members have their onset by epoch 100: the first at 7, the last at 7.",
+    ]

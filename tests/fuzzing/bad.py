@@ -208,6 +208,8 @@ def _sized(value: np.ndarray, names: list[str], shared: set[str]) -> list[tuple[
 
 def _renamed(value: np.ndarray, names: list[str], dots: bool) -> list[tuple[str, Any, Outcome]]:
     single = [dim.removesuffix("s") for dim in names]
+    if single[1:] == ["..."]:
+        single[1:] = [f"other {axis}" for axis in range(value.ndim - 1)]
     if len(set(single)) < len(single) or len(single) < 2 or dots:
         return []
     turned = xr.DataArray(value, dims=single).transpose(*single[::-1])

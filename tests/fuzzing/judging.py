@@ -52,10 +52,11 @@ class Call:
 
 
 @st.composite
-def _calls(draw: Callable, entry: Entry) -> Call:
+def _calls(draw: Callable, entry: Entry, most: int) -> Call:
     maker = Maker(draw, entry)
     good = maker.arguments()
-    names = draw(st.lists(st.sampled_from(sorted(good)), min_size=1, max_size=2, unique=True)) if good else []
+    some = st.lists(st.sampled_from(sorted(good)), min_size=min(1, most), max_size=most, unique=True)
+    names = draw(some) if good else []
     possible = [found for found in (changes(maker, good, name) for name in names) if found]
     return Call(entry, good, [draw(st.sampled_from(found)) for found in possible])
 
@@ -184,7 +185,7 @@ class Report:
     """What came of many calls: how many of each, by folder, and every fault once."""
 
     outcomes: dict[str, Counter] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
         """A table, and the faults."""
@@ -194,22 +195,22 @@ class Report:
         total = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])) if rows else ()
         table = [f"{'folder':<12}{'calls':>8}" + "".join(f"{one:>10}" for one in columns)]
         table += [f"{row[0]:<12}{row[1]:>8}" + "".join(f"{one:>10}" for one in row[2:]) for row in (*rows, total)]
-        return "\n".join([*(f"{call}\n    {fault}" for call, fault in sorted(self.faults.items())), *table])
+        return "\n".join([*sorted(self.faults), *table])
 
 
 def tried(entry: Entry, count: int, report: Report, seed: int | None = None) -> None:
-    """Make so many calls of one entry, the same ones each time unless there is a seed."""
-    quick = hypothesis.settings(
-        max_examples=count, derandomize=seed is None, deadline=None, database=None,
-        phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    """Make a good call of one entry, and so many malformed ones, the same ones each time unless there is a seed."""
 
-    @quick
-    @hypothesis.given(_calls(entry))
     def one(call: Call) -> None:
         came, fault = judged(call)
         report.outcomes.setdefault(entry.folder, Counter())[came] += 1
         if fault:
-            report.faults.setdefault(str(call), f"{came}: {fault}")
+            report.faults.add(f"{call}\n    {came}: {fault}")
 
-    (one if seed is None else hypothesis.seed(seed)(one))()
+    for changed, examples in ((0, 1), (2, count)):
+        quick = hypothesis.settings(
+            max_examples=examples, derandomize=seed is None, deadline=None, database=None,
+            phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck),
+        )  # fmt: skip
+        made = quick(hypothesis.given(_calls(entry, changed))(one))
+        (made if seed is None else hypothesis.seed(seed)(made))()

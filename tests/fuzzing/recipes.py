@@ -29,14 +29,23 @@ ACT_OUTSIDE = {"build", "serve", "rerun", "sweep"}  # they write files or wait f
 INNER = {
     "add_columns",
     "columns_of",
+    "contracted",
     "each",
     "mirror",
+    "scattered",
     "tangent_features",
     "tiles",
 }  # handed tensors that other checked functions have made
 
-NO_JUNK = {"Claim.judge_value.estimate": {"NaN", "infinity"}}  # what a measurement may be
-DRAWN = {"AverageNetwork", "VarianceNetwork", "BitNetwork", "follow"}  # each call goes on where the last one ended
+NO_JUNK = {
+    "Claim.judge_value.estimate": {"NaN", "infinity", "True"},  # what a measurement may be
+    "mixture_crps.target": {"a DataArray", "NaN", "infinity"},
+    "mixture_crps.scale": {"a DataArray"},
+    "mixture_log_score.target": {"a DataArray", "NaN", "infinity"},
+    "mixture_log_score.scale": {"a DataArray"},
+}
+# Each call goes on where the last one ended, or takes the time.
+DRAWN = {"AverageNetwork", "VarianceNetwork", "BitNetwork", "follow", "over"}
 LENGTHS = {"bit": BITS, "quantile": 3, "parameter": 11}  # sizes of dimensions that are not free
 LONG = {
     "epochs",
@@ -186,8 +195,8 @@ ARGUMENTS: dict[str, Any] = {
     "over_sizes.progress": some(False),
     "BitNetwork.bits": some(8), "BitNetwork.kernel_size": some(1, 2),
     "BitNetwork.features.x": lambda m: torch.ones(2, BITS), "BitNetwork.forward.x": lambda m: torch.ones(BITS),
-    "fit_aging.window": some([1, 3]),
-    "fit_aging.resamples": some(3),
+    "fit_aging.profile": lambda m: over_epochs(m, 6).expand_dims(distance=[0, 1]).to_dataset(name="mean"),
+    "fit_aging.window": some([1, 4]), "fit_aging.resamples": some(3),
     "kernel_drift.initial": lambda m: np.eye(3),
     "kernel_drift.current": lambda m: m.random.random((2, 3, 3)),
     "drift_in_training.run": lambda m: run("average"),
@@ -241,6 +250,12 @@ ARGUMENTS: dict[str, Any] = {
     "over.setting": some("points", "members", "bits"), "over.values": some([2, 3]),
     "over.members": some(3), "over.points": some(3), "over.repeats": some(1),
     "initial_modules.network": some(AVERAGE, VARIANCE),
+    "layer_sizes.network": lambda m: AVERAGE(),
+    "mixture_crps.location": lambda m: run("variance").mu, "mixture_crps.scale": lambda m: run("variance").sigma,
+    "mixture_crps.dim": some("epoch"), "mixture_crps.target": some(0.5),
+    "mixture_log_score.location": lambda m: run("variance").mu,
+    "mixture_log_score.scale": lambda m: run("variance").sigma,
+    "mixture_log_score.dim": some("epoch"), "mixture_log_score.target": some(0.5),
     "with_parameters.parameters": lambda m: weights(m)[0],
     "first": lambda m: data().x.values[0],
     "second": lambda m: data().x.values[1],
@@ -254,6 +269,7 @@ ARGUMENTS: dict[str, Any] = {
     "linearised_training.watched": lambda m: data().x.values[1],
 }  # fmt: skip
 ALSO = {
+    "Claim": {"above": 0.5},
     "over_sizes": {
         "epochs": 3,
         "bits": 4,

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from modules import Attentive
 from numpy.polynomial.chebyshev import Chebyshev
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -243,23 +244,13 @@ def test_both_ways_to_the_sharpness_meet(width):
         np.testing.assert_allclose(found, np.linalg.eigvalsh(dense)[-1], rtol=1e-9)
 
 
-class Attentive(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.layer = nn.Linear(1, 4), nn.Linear(4, 1)
-        self.attention = nn.MultiheadAttention(4, 2, dropout=0.5, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.attention(*[self.first(x[..., None])] * 3, need_weights=False)[0].sum(1))
-
-
 def part_frozen() -> nn.Module:
     module = layered(5)
     module[2].requires_grad_(False)
     return module
 
 
-@pytest.mark.parametrize("make", [part_frozen, Attentive, lambda: AverageNetwork(bits=3)])
+@pytest.mark.parametrize("make", [part_frozen, lambda: Attentive(1), lambda: AverageNetwork(bits=3)])
 @pytest.mark.parametrize("block", [3, 1024])
 def test_products_are_those_of_the_hessian_in_the_trained_weights(make, block):
     module, (x, y) = make(), points_of(7)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
+from modules import jacobian_by_loop
 from torch import nn
 from torch.nn import functional as F
 
 from kbe.networks import VarianceNetwork
 from kbe.response import layerwise
 from kbe.response.functional import PureNetwork
-from kbe.response.layerwise import tangent_features
+from kbe.response.layers import OtherUseError
+from kbe.response.layerwise import Features, tangent_features
 from kbe.response.tangent_kernel import gram_matrix, neural_tangent_kernel
 
 BITS = 12
@@ -121,6 +121,7 @@ KINDS = {
     "layer norm": (lambda: nn.Sequential(nn.Linear(BITS, 6), nn.LayerNorm(6), nn.Linear(6, 2)), "some"),
     "transformer": (transformer, "some"),
     "two heads": (two_heads, "some"),
+    "one unused": (lambda: Own(lambda s, x: s.a(x), a=nn.Linear(BITS, 2), b=B), "some"),
     "shared": (shared, "some"),
     "called twice": (called_twice, "some"),
     "used elsewhere": (lambda: Own(lambda s, x: s.a(x) + s.a.weight.square().sum(), a=nn.Linear(BITS, 2)), "some"),
@@ -153,27 +154,50 @@ def made(make) -> nn.Module:
     return module
 
 
-def jacobian_by_loop(module: nn.Module, inputs: np.ndarray) -> torch.Tensor:
-    module, rows = copy.deepcopy(module).eval(), []
-    weights = [weight for weight in module.parameters() if weight.requires_grad]
-    for x in torch.as_tensor(inputs):
-        for output in module(x[None]).flatten():
-            slopes = torch.autograd.grad(output, weights, retain_graph=True, allow_unused=True, materialize_grads=True)
-            rows.append(torch.cat([slope.flatten() for slope in slopes]))
-    return torch.stack(rows)
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_eq3_any_module_has_the_kernel_of_its_jacobian(kind):
     make, by_layers = KINDS[kind]
     module = made(make)
     one, other = jacobian_by_loop(module, X), jacobian_by_loop(module, Y)
-    size = (one @ one.T).abs().max()
+    size = np.abs(one @ one.T).max()
     np.testing.assert_allclose(gram_matrix(neural_tangent_kernel(module, X)) / size, one @ one.T / size, atol=1e-13)
     theta = neural_tangent_kernel(module, X, Y, memory=5e3)
     np.testing.assert_allclose(gram_matrix(theta) / size, one @ other.T / size, atol=1e-13)
-    network = PureNetwork(module)
-    with network.settled():
-        rest = tangent_features(network, network.inputs("x", X), 2).rest
+    network, _, features = forms(module)
+    rest = features.rest
     assert by_layers == ("all" if not rest else "none" if rest == network.trainable else "some")
+
+
+def forms(module: nn.Module) -> tuple[PureNetwork, torch.Tensor, Features]:
+    network = PureNetwork(module)
+    x = network.inputs("x", X)
+    with network.settled():
+        return network, x, tangent_features(network, x, 2)
+
+
+def test_layers_that_do_not_give_the_kernel_of_the_jacobian_are_not_taken(monkeypatch):
+    """The trial compares; here one that is off by 1e-9 of itself."""
+    right = layerwise.columns_of
+    monkeypatch.setattr(layerwise, "columns_of", lambda *arguments: (1 + 1e-9) * right(*arguments))
+    module = made(mlp)
+    network, _, features = forms(module)
+    assert not features.layers and features.rest == network.trainable
+    expected = jacobian_by_loop(module, X)
+    np.testing.assert_allclose(gram_matrix(neural_tangent_kernel(module, X)), expected @ expected.T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("forward", [
+    lambda s, x: s.b(F.linear(x, s.w) if len(x) <= 5 else 2 * x @ s.w.T - x @ s.w.T),
+    lambda s, x: s.b(F.linear(x if len(x) <= 5 else x[:, None], s.w).reshape(-1, 5)),
+    lambda s, x: s.b(F.linear(x, s.w)) + (0 * s.c.sum() if len(x) <= 5 else 0),
+], ids=["other function", "other shape", "one fewer"])  # fmt: skip
+def test_a_module_that_goes_another_way_at_all_inputs_than_in_the_trial_goes_by_the_jacobian(forward):
+    """At most five inputs are tried, and there are seven; the Jacobian sees them one by one."""
+    module = made(lambda: Own(forward, w=W, b=nn.Linear(5, 2), c=B))
+    network, x, features = forms(module)
+    assert features.layers
+    with pytest.raises(OtherUseError), network.settled():
+        features.at(network.weights[None], x, lambda _: None)
+    expected = jacobian_by_loop(module, X)
+    np.testing.assert_allclose(gram_matrix(neural_tangent_kernel(module, X)), expected @ expected.T, rtol=1e-12)

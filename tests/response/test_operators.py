@@ -7,81 +7,16 @@ import copy
 import numpy as np
 import pytest
 import torch
+from modules import KINDS, batch_normed, convolutional, jacobian_by_loop
 from scipy.sparse.linalg import aslinearoperator, eigsh
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from kbe.data.encoding import all_inputs
-from kbe.networks import VarianceNetwork
 from kbe.response.operators import jacobian_operator, kernel_diagonal, kernel_operator
 from kbe.response.tangent_kernel import gram_matrix, neural_tangent_kernel
 
 STRINGS = all_inputs(4)[:7]
-
-
-def convolutional() -> nn.Module:
-    return VarianceNetwork(bits=4, layers=2, channels=2)
-
-
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.LSTM(1, 2, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x[..., None])[0][:, -1]
-
-
-class Attentive(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.layer = nn.Linear(1, 4), nn.Linear(4, 2)
-        self.attention = nn.MultiheadAttention(4, 2, dropout=0.5, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.attention(*[self.first(x[..., None])] * 3, need_weights=False)[0].sum(-1))
-
-
-class Shared(nn.Module):
-    """A weight by two names, another that is frozen, and a buffer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
-        self.second.weight = self.first.weight
-        self.last.weight.requires_grad_(False)
-        self.register_buffer("scale", torch.tensor(2.0))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scale * self.last(self.second(self.first(x).tanh()).tanh())
-
-
-class Embedded(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Embedding(2, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.table(x.long()).tanh().sum(1)
-
-
-def normed() -> nn.Module:
-    """It has no forward derivative."""
-    return nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
-
-
-KINDS = [convolutional, Recurrent, Attentive, Shared, Embedded, normed]
-
-
-def jacobian_by_loop(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
-    """One backward pass for each input and head: the slow way that everybody trusts."""
-    module = copy.deepcopy(module).double().eval()
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return np.stack([
-        np.concatenate([slope.flatten() for slope in torch.autograd.grad(
-            output, trained, retain_graph=True, materialize_grads=True)])
-        for x in torch.as_tensor(inputs) for output in module(x[None]).flatten()
-    ])  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
@@ -97,6 +32,20 @@ def test_eq3_products_are_those_of_the_jacobian_for_a_module_of_any_kind(kind):
         np.testing.assert_allclose(jacobian.T @ u, dense.T @ u, atol=1e-13)
         np.testing.assert_allclose(kernel @ u, dense @ dense.T @ u, atol=1e-12)
     np.testing.assert_allclose(kernel_diagonal(module, STRINGS).ravel(), (dense**2).sum(1), atol=1e-13)
+
+
+def test_eq3_each_batch_is_one_function_of_its_points_when_asked():
+    module, x, generator = batch_normed(), all_inputs(4), np.random.default_rng(0)
+    halves = np.concatenate([jacobian_by_loop(module, some, alone=False) for some in (x[:6], x[6:])])
+    whole = jacobian_by_loop(module, x, alone=False)
+    for inputs, dense in ((x, whole), ([x[:6], x[6:]], halves)):
+        jacobian, kernel = (
+            make(module, inputs, block=3, whole_batch=True) for make in (jacobian_operator, kernel_operator)
+        )
+        v, u = (generator.normal(size=(size, 2)) for size in dense.shape[::-1])
+        np.testing.assert_allclose(jacobian @ v, dense @ v, atol=1e-13)
+        np.testing.assert_allclose(jacobian.T @ u, dense.T @ u, atol=1e-13)
+        np.testing.assert_allclose(kernel @ u, dense @ (dense.T @ u), atol=1e-12)
 
 
 def test_eq4_kernel_operator_is_the_kernel_of_the_module():

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from modules import KINDS, batch_normed, convolutional, jacobian_by_loop
 from torch import nn
 
 from kbe.data.encoding import all_inputs, random_encoding
@@ -31,35 +32,13 @@ class Product(nn.Module):
         return torch.stack([self.a * x, self.a * self.b * x], -1)
 
 
-def small_network(seed: int = 0, **arguments) -> VarianceNetwork:
-    torch.manual_seed(seed)
-    return VarianceNetwork(**({"bits": 4, "layers": 2, "channels": 2} | arguments)).double()
-
-
-def jacobian_by_loop(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
-    """One backward pass for each input and head: the slow way that everybody trusts."""
-    rows = []
-    for x in torch.as_tensor(inputs):
-        for output in module(x[None]).flatten():
-            slopes = torch.autograd.grad(output, list(module.parameters()), retain_graph=True, allow_unused=True)
-            rows.append(
-                torch.cat(
-                    [
-                        torch.zeros_like(p).flatten() if slope is None else slope.flatten()
-                        for p, slope in zip(module.parameters(), slopes, strict=True)
-                    ]
-                )
-            )
-    return torch.stack(rows).numpy()
-
-
 def slope_of_error(rates: np.ndarray, errors: list[float]) -> float:
     return np.polyfit(np.log(rates), np.log(errors), 1)[0]
 
 
 @pytest.mark.parametrize("memory", [1, 2_000, 1e9])
 def test_eq3_kernel_is_the_jacobian_times_its_transpose(memory):
-    module, first, second = small_network(), all_inputs(4)[:7], all_inputs(4)[5:]
+    module, first, second = convolutional(), all_inputs(4)[:7], all_inputs(4)[5:]
     theta = neural_tangent_kernel(module, first, second, memory=memory)
     assert theta.shape == (7, 11, 2, 2)
     expected = jacobian_by_loop(module, first) @ jacobian_by_loop(module, second).T
@@ -74,7 +53,7 @@ def test_eq3_hand_computed_case():
 
 
 def test_eq3_kernel_is_symmetric_and_positive_semidefinite():
-    gram = gram_matrix(neural_tangent_kernel(small_network(3), all_inputs(4)))
+    gram = gram_matrix(neural_tangent_kernel(convolutional(3), all_inputs(4)))
     np.testing.assert_allclose(gram, gram.T, atol=1e-15)
     values = np.linalg.eigvalsh(gram)
     assert values.min() > -1e-13 * values.max()
@@ -120,65 +99,27 @@ def test_module_stays_as_it_is_and_dropout_is_off():
     assert module.training
     assert all(p.grad is None and p.dtype == torch.float32 for p in module.parameters())
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
-    evaluated = copy.deepcopy(module).double().eval()
-    jacobian = jacobian_by_loop(evaluated, x)
+    jacobian = jacobian_by_loop(module, x)
     np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
 
 
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.LSTM(1, 2, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x[..., None])[0][:, -1]
-
-
-class Attentive(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.layer = nn.Linear(1, 4), nn.Linear(4, 2)
-        self.attention = nn.MultiheadAttention(4, 2, dropout=0.5, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.attention(*[self.first(x[..., None])] * 3, need_weights=False)[0].sum(-1))
-
-
-class Shared(nn.Module):
-    """A weight by two names, and a part by two names that holds one of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
-        self.second.weight = self.first.weight
-        self.again = self.first
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.again(self.second(self.first(x).tanh()).tanh())[:, :2]
-
-
-class Embedded(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Embedding(2, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.table(x.long()).tanh().sum(1)
-
-
-@pytest.mark.parametrize("kind", [Recurrent, Attentive, Shared, Embedded])
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("kind", KINDS)
 def test_eq1_eq3_a_module_of_any_kind_has_the_kernel_of_its_jacobian(kind):
     module, x = kind().double(), all_inputs(4)[:7]
     theta = neural_tangent_kernel(module, x)
-    jacobian = jacobian_by_loop(copy.deepcopy(module).eval(), x)
+    jacobian = jacobian_by_loop(module, x)
     np.testing.assert_allclose(gram_matrix(theta), jacobian @ jacobian.T, atol=1e-13)
     np.testing.assert_allclose(one_step_response(module, x, learning_rate=1e-6), theta, atol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{}, {"track_running_stats": False}])
-def test_eq3_a_module_whose_points_go_into_one_another_has_no_kernel(settings):
+COUPLED = [{}, {"track_running_stats": False}]
+
+
+@pytest.mark.parametrize("settings", COUPLED)
+def test_eq3_a_module_whose_points_go_into_one_another_has_no_kernel_of_single_points(settings):
     """What came back depended on how many inputs went through the module at once."""
-    module, x = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, **settings), nn.Linear(3, 1)), all_inputs(4)[:6]
+    module, x = batch_normed(**settings), all_inputs(4)[:6]
     for call in (
         lambda: neural_tangent_kernel(module, x),
         lambda: ensemble_kernel(module, flat_parameters(module)[None], x),
@@ -188,26 +129,72 @@ def test_eq3_a_module_whose_points_go_into_one_another_has_no_kernel(settings):
             call()
 
 
+@pytest.mark.parametrize("memory", [1, 3_000, 1e9])
+@pytest.mark.parametrize("settings", COUPLED)
+def test_eq3_but_it_has_that_of_a_whole_batch_when_asked(settings, memory):
+    """The outputs at the first inputs in their batch answer to the training of the second ones in theirs."""
+    module, x = batch_normed(**settings), all_inputs(4)
+    state = copy.deepcopy(module.state_dict())
+    theta = neural_tangent_kernel(module, x[:7], x[4:], whole_batch=True, memory=memory)
+    one, other = (jacobian_by_loop(module, some, alone=False) for some in (x[:7], x[4:]))
+    np.testing.assert_allclose(gram_matrix(theta), one @ other.T, atol=1e-13)
+    theta = neural_tangent_kernel(module, x[:7], whole_batch=True, memory=memory)
+    np.testing.assert_allclose(gram_matrix(theta), one @ one.T, atol=1e-13)
+    assert np.abs(one - jacobian_by_loop(module, x, alone=False)[:14]).max() > 1e-3  # other company, other slopes
+    assert module.training and all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("kind", KINDS)
+def test_eq3_where_points_are_alone_the_whole_batch_changes_nothing(kind):
+    module, x = kind().eval(), all_inputs(4)[:5]
+    whole = neural_tangent_kernel(module, x, whole_batch=True)
+    np.testing.assert_allclose(whole, neural_tangent_kernel(module, x), atol=1e-13)
+
+
+def test_eq1_a_step_on_a_whole_batch_moves_its_outputs_by_the_kernel():
+    """A step of gradient descent on one output in its batch, in training mode, against Theta to first order."""
+    module, x = batch_normed(), torch.as_tensor(all_inputs(4)[:6])
+    theta, moves = neural_tangent_kernel(module, x, whole_batch=True), []
+    for rate in (1e-6, -1e-6):
+        trained = copy.deepcopy(module)
+        trained(x)[2, 1].backward()
+        with torch.no_grad():
+            for weight in trained.parameters():
+                weight -= rate * weight.grad
+            moves.append(trained(x))
+    np.testing.assert_allclose(theta[:, 2, :, 1], (moves[1] - moves[0]) / 2e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("module", "sentence"), [
+    (nn.Sequential(batch_normed(), nn.Dropout(0.5)), r"module gives other outputs .* drop-out .* eval\(\)"),
+    (batch_normed()[:2].append(nn.Unflatten(1, (3, 1))), "module gives .* of shape"),
+])  # fmt: skip
+def test_no_function_of_a_whole_batch_is_refused(module, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        neural_tangent_kernel(module, all_inputs(4), whole_batch=True)
+
+
 @pytest.mark.parametrize("memory", [1, 10_000, 1e9])
 def test_eq3_ensemble_is_each_member_alone(memory):
-    modules = [small_network(seed) for seed in range(4)]
+    modules = [convolutional(seed) for seed in range(4)]
     flat = np.stack([nn.utils.parameters_to_vector(m.parameters()).detach().numpy() for m in modules])
     x = all_inputs(4)
-    theta = ensemble_kernel(small_network(99), flat, x, x[:3], memory=memory)
+    theta = ensemble_kernel(convolutional(99), flat, x, x[:3], memory=memory)
     assert theta.shape == (4, 16, 3, 2, 2)
     for member, module in enumerate(modules):
         np.testing.assert_allclose(theta[member], neural_tangent_kernel(module, x, x[:3]), atol=1e-14)
 
 
 def test_eq3_a_caller_that_records_no_gradients_gets_the_same():
-    module, x = small_network(), all_inputs(4)[:3]
+    module, x = convolutional(), all_inputs(4)[:3]
     with torch.no_grad():
         theta = neural_tangent_kernel(module, x)
     assert np.array_equal(theta, neural_tangent_kernel(module, x))
 
 
 def test_eq3_members_with_inputs_of_their_own():
-    module, data = small_network(), random_encoding(5, bits=4, members=3)["x"].to_numpy()
+    module, data = convolutional(), random_encoding(5, bits=4, members=3)["x"].to_numpy()
     flat = np.random.default_rng(0).normal(size=(3, sum(p.numel() for p in module.parameters())))
     theta = ensemble_kernel(module, flat, data, own_inputs=True)
     for member in range(3):
@@ -216,7 +203,7 @@ def test_eq3_members_with_inputs_of_their_own():
 
 
 def test_a_member_that_blew_up_touches_no_other():
-    module = small_network()
+    module = convolutional()
     flat = np.random.default_rng(0).normal(size=(3, sum(p.numel() for p in module.parameters())))
     whole = ensemble_kernel(module, flat, all_inputs(4))
     flat[1] = np.nan
@@ -226,7 +213,7 @@ def test_a_member_that_blew_up_touches_no_other():
 
 
 def test_precision_is_a_parameter():
-    module = small_network()
+    module = convolutional()
     theta = neural_tangent_kernel(module, all_inputs(4), dtype=torch.float32)
     assert theta.dtype == np.float32
     np.testing.assert_allclose(theta, neural_tangent_kernel(module, all_inputs(4)), rtol=1e-3, atol=1e-5)
@@ -250,7 +237,7 @@ def test_eq1_one_step_response_of_a_linear_model_is_exact_at_any_rate():
 
 @pytest.mark.parametrize("memory", [1, 1e9])
 def test_eq2_one_step_response_is_what_an_optimiser_does(memory):
-    module, x, rate = small_network(4), all_inputs(4), 0.3
+    module, x, rate = convolutional(4), all_inputs(4), 0.3
     measured = one_step_response(module, x, x[:5], rate, memory=memory)
     inputs = torch.as_tensor(x)
     for j, head in [(0, 0), (3, 1), (4, 0)]:
@@ -268,7 +255,7 @@ def test_eq12_gram_matrix_hand_computed():
     np.testing.assert_array_equal(gram_matrix(np.stack([theta, -theta]))[1], -gram_matrix(theta))
 
 
-SMALL, ALL = small_network(), all_inputs(4)
+SMALL, ALL = convolutional(), all_inputs(4)
 FLAT = np.ones((2, sum(p.numel() for p in SMALL.parameters())))
 THETA = np.ones((2, 3, 2, 2))
 
@@ -322,8 +309,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence(call, sentence):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_a_tensor_is_given_where_one_is_wanted_in_the_precision_asked_for(dtype):
-    exact = neural_tangent_kernel(small_network(0), all_inputs(4))
-    found = neural_tangent_kernel(small_network(0), all_inputs(4), dtype=dtype, tensor=True)
+    exact = neural_tangent_kernel(convolutional(0), all_inputs(4))
+    found = neural_tangent_kernel(convolutional(0), all_inputs(4), dtype=dtype, tensor=True)
     assert isinstance(found, torch.Tensor) and found.dtype == dtype and not found.requires_grad
     error = np.abs(found.double().numpy() - exact).max() / np.abs(exact).max()
     assert error < {torch.float64: 1e-14, torch.float32: 1e-5, torch.bfloat16: 0.1}[dtype]
@@ -331,11 +318,11 @@ def test_a_tensor_is_given_where_one_is_wanted_in_the_precision_asked_for(dtype)
 
 def test_numpy_has_no_bfloat16():
     with pytest.raises(ValueError, match=r"dtype is torch.bfloat16.* tensor=True"):
-        neural_tangent_kernel(small_network(0), all_inputs(4), dtype=torch.bfloat16)
+        neural_tangent_kernel(convolutional(0), all_inputs(4), dtype=torch.bfloat16)
 
 
 def test_long_work_shows_how_far_it_is_when_asked(capsys):
-    neural_tangent_kernel(small_network(0), all_inputs(4), progress=True)
+    neural_tangent_kernel(convolutional(0), all_inputs(4), progress=True)
     assert "16/16" in capsys.readouterr().err
-    neural_tangent_kernel(small_network(0), all_inputs(4))
+    neural_tangent_kernel(convolutional(0), all_inputs(4))
     assert capsys.readouterr().err == ""

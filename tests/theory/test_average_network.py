@@ -26,6 +26,7 @@ from kbe.theory.kernels import (
     expand_kernel,
     exponential_kernel,
     gaussian_kernel,
+    line_distance,
     measured_kernel,
     multi_scale_kernel,
     rational_quadratic_kernel,
@@ -167,6 +168,13 @@ def test_eq13_map_is_stable_below_two_over_the_largest_eigenvalue(factor, stable
     rate = factor * 2 / np.linalg.eigvalsh(GRAM)[-1]
     errors = np.linalg.norm(linear_map(GRAM, Y, START, 2000, rate).mu.values - Y, axis=1)
     assert (errors[-1] < errors[0]) == stable
+
+
+def test_eq17_effective_weights_are_no_average():
+    """Without the weight of the start their rows do not sum to one, and some weights are negative."""
+    place = np.linspace(0, 1, 12)
+    weights = effective_weights(exponential_kernel(line_distance(place, place), 2.0), 1.0)
+    assert np.ptp(weights.sum(1)) > 0.1 and weights.min() < -1e-3
 
 
 def test_eq17_effective_weights_make_the_mean_and_start_as_the_kernel():

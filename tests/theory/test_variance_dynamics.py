@@ -70,11 +70,12 @@ def test_eq21_eq23_one_point_reaches_zero_at_the_bound_exactly():
         assert_allclose(late.time, [bound], rtol=1e-6)
 
 
-@pytest.mark.parametrize("strength", [1.0, 3.0])
-def test_eq21_eq23_one_point_closed_path(strength):
-    flow = variance_flow(strength * ONE, np.ones(1), HALF, HALF, np.linspace(0, 0.24 / strength, 20))
+@pytest.mark.parametrize(("strength", "factor"), [(1.0, 1.0), (3.0, 1.0), (1.0, 0.5), (3.0, 2.0)])
+def test_eq21_eq23_one_point_closed_path(strength, factor):
+    end = 0.95 * collapse_bound(strength * ONE, np.ones(1), HALF, HALF, mean_factor=factor)
+    flow = variance_flow(strength * ONE, np.ones(1), HALF, HALF, np.linspace(end / 20, end, 20), mean_factor=factor)
     error = 1 - flow.mu.values.ravel()
-    assert_allclose(flow.sigma.values.ravel(), one_point_path(error, 0.5, 0.5), rtol=1e-5)
+    assert_allclose(flow.sigma.values.ravel(), one_point_path(error, 0.5, 0.5, mean_factor=factor), rtol=1e-5)
 
 
 def test_eq21_eq23_rest_at_the_local_deviation_where_inputs_repeat_with_conflict():
@@ -85,6 +86,34 @@ def test_eq21_eq23_rest_at_the_local_deviation_where_inputs_repeat_with_conflict
     assert flow.collapse_time == np.inf
     assert_allclose(flow.mu[-1], targets.mean(), rtol=1e-6)
     assert_allclose(flow.sigma[-1], targets.std(), rtol=1e-6)
+
+
+def test_eq21_eq23_one_input_of_one_target_collapses_among_inputs_that_rest():
+    """The others hardly feel it, so the time is the bound; that counts the points of that input alone."""
+    same = np.array([0, 1, 1, 2, 2, 2, 2])
+    gram = exponential_kernel(8.0 * (np.arange(3)[:, None] != np.arange(3)), 1.0)[np.ix_(same, same)]
+    targets, mean, deviation = np.array([1.0, 0, 1, 0, 1, 0, 1]), np.full(7, 0.5), np.array([0.4] + 6 * [0.5])
+    bound = collapse_bound(gram, targets, mean, deviation)
+    flow = variance_flow(gram, targets, mean, deviation, np.array([2 * bound]), floor=1e-5)
+    assert 0.99 * bound < flow.collapse_time < bound
+    rest = variance_flow(gram[1:, 1:], targets[1:], mean[1:], deviation[1:], np.array([50.0]))
+    assert rest.collapse_time == np.inf == collapse_bound(gram[1:, 1:], targets[1:], mean[1:], deviation[1:])
+
+
+@pytest.mark.parametrize(("points", "ends"), [(8, True), (128, False)])
+def test_eq21_eq23_distinct_inputs_can_rest_where_the_kernel_has_too_low_a_rank(points, ends):
+    """The kernel of a linear model of eight bits and a bias has rank nine: positive definite on few inputs alone."""
+    data = random_encoding(points, 8)
+    features = np.column_stack([np.ones(points), 2 * data.x.values[0] - 1])
+    gram, half = features @ features.T / 9, np.full(points, 0.5)
+    bound = collapse_bound(gram, data.y.values[0], half, 0.8 * half)
+    flow = variance_flow(gram, data.y.values[0], half, 0.8 * half, np.array([100.0, 200.0]))
+    assert np.isfinite(bound) == np.isfinite(flow.collapse_time) == ends
+    if ends:
+        assert flow.collapse_time < bound
+    else:
+        assert_allclose(flow.sigma[-1], flow.sigma[0], rtol=1e-4)
+        assert flow.sigma.min() > 0.3
 
 
 @pytest.mark.parametrize(("of_mean", "of_deviation"), [(1.0, 1.0), (3.0, 1.0), (1.0, 3.0)])
