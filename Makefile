@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 # A debugger's warning about frozen modules has no place in a log.
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help book pages serve test test-variants test-labels fuzz edges lint notebooks draft pdf wasm bench bench-kernels clean
+.PHONY: help book pages serve test test-variants test-kills test-labels fuzz edges lint notebooks draft pdf wasm bench bench-kernels clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -48,6 +48,10 @@ lint: .venv/stamp ## the linter, the format and the types
 VARIANTS := OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=generic
 test-variants: .venv/stamp ## the stored outputs with two threads, and with older vector instructions
 	set -e; for variant in $(VARIANTS); do env $$variant $(KBE) execute; env $$variant $(PYTEST) book; done
+
+KILLS ?= 50
+test-kills: .venv/stamp ## random kills of a sweep's processes, some minutes; KILLS=50, `make test` tries one
+	KILLS=$(KILLS) SEED=$(SEED) $(PYTEST) tests/book/test_sweep.py -k kill
 
 test-labels: .venv/stamp ## in every chapter, with small parameters: arrays meet with exact labels; `make test` tries a third
 	EVERY_CHAPTER=1 $(PYTEST) tests/test_labels.py

@@ -5,5 +5,6 @@ import sys
 
 from kbe.book.cli import main
 
-signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as when interrupted
+for told in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # who is told to end cleans up, as when interrupted
+    signal.signal(getattr(signal, told), signal.default_int_handler)
 sys.exit(main())

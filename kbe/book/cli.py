@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -58,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     for command, value, output in ((rerun, "VALUE", "FILE"), (sweep, "V1,V2,...", "FOLDER")):
         command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", value), dest="values")
         command.add_argument("-o", required=True, metavar=output, dest="output")
+        command.add_argument("--timeout", type=float, metavar="SECONDS", help="what a cell may take")
+        command.add_argument("--keep-failed", action="store_true", help="keep the notebook of what fails, as it came")
+    sweep.add_argument("--workers", type=int, default=2, help="points that run at once, on this machine")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler elsewhere whose workers run them")
+    sweep.add_argument("--retry-failed", action="store_true", help="run only those again that have failed")
+    collecting = _command(commands, "collect", _collect, "put the claims of a sweep's points into one table")
+    collecting.add_argument("folder", help="where the sweep is kept")
+    comparing = _command(commands, "compare", _compare, "the claims of two runs side by side; what differs is marked")
+    for run in ("first", "second"):
+        comparing.add_argument(run, help="an executed .ipynb, or the name of a chapter as it is published")
     executing = _command(commands, "execute", _execute, "execute the pages that have not been executed as they are now")
     building = _command(commands, "build", _build, "execute what is missing and build the pages, or the PDF")
     building.add_argument("--pdf", action="store_true", help="the PDF in place of the pages")
@@ -85,15 +96,47 @@ def _parameters(given: argparse.Namespace) -> None:
 
 
 def _rerun(given: argparse.Namespace) -> None:
+    import nbformat
+
+    from kbe.book import beside, files, page, progress, report
     from kbe.book.rerun import rerun
 
-    print(rerun(given.chapter, _given(given, kinds.typed), given.output, progress=sys.stderr.isatty()))
+    values, published = _given(given, kinds.typed), parameters.find_notebook(given.chapter)
+    judged, members = report.stored(published), values.get("members")
+    if isinstance(members, int) and (told := beside.needed(judged, members)):
+        print(told, file=sys.stderr)
+    with progress.watched(published.stem) as begin:
+        made = rerun(published, values, given.output, tell=begin, timeout=given.timeout, keep_failed=given.keep_failed)
+    compared = repr(beside.compare(published, made)) if judged else ""
+    shown = made.with_suffix(".html")
+    files.write(page.as_html(nbformat.read(made, 4), made.stem, compared), shown)
+    print(*filter(None, (compared, made, shown)), sep="\n")
+
+
+def _compare(given: argparse.Namespace) -> None:
+    from kbe.book import beside
+
+    print(beside.compare(*map(parameters.find_notebook, (given.first, given.second))))
 
 
 def _sweep(given: argparse.Namespace) -> None:
-    from kbe.book.rerun import sweep
+    from kbe.book import collect, sweep
 
-    print(*sweep(given.chapter, _given(given, kinds.typed_values), given.output), sep="\n")
+    grid = _given(given, kinds.typed_values)
+    try:
+        sweep.sweep(given.chapter, grid, given.output, workers=given.workers, scheduler=given.scheduler,
+                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout)  # fmt: skip
+    except RuntimeError:
+        with contextlib.suppress(ValueError, OSError):  # nothing is done yet, or nothing can be written
+            collect.collect(given.output)
+        raise
+    print(*collect.collect(given.output), sep="\n")
+
+
+def _collect(given: argparse.Namespace) -> None:
+    from kbe.book import collect
+
+    print(*collect.collect(given.folder), sep="\n")
 
 
 def _execute(given: argparse.Namespace) -> None:

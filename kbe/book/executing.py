@@ -7,7 +7,6 @@ what has been executed stays, whatever happens to the rest.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +14,7 @@ from typing import TextIO
 
 from kbe.book.executions import Execution
 from kbe.book.processes import Run, clear, run_page
+from kbe.book.progress import Progress, duration
 
 _NAMED_CHANGES = 3  # of what has changed for a page
 
@@ -52,6 +52,7 @@ class _Pool:
         self._expected = {one.name: one.seconds() for one in missing}
         self._left = sorted(missing, key=lambda one: self._expected[one.name], reverse=True)
         self._workers, self._out, self._count = workers, out, len(missing)
+        self._progress = Progress(out)
         self._running: dict[Future, Run] = {}
         self._failures: dict[str, str] = {}
         self._taken: dict[str, float] = {}
@@ -95,11 +96,11 @@ class _Pool:
             )
         if failure:
             self._fail(run.execution.name, failure, traceback)
-        return f"{run.execution.name} {'failed after' if failure else 'took'} {_time(run.seconds)}"
+        return f"{run.execution.name} {'failed after' if failure else 'took'} {duration(run.seconds)}"
 
     def _fail(self, name: str, failure: str, traceback: str = "") -> None:
         self._failures[name] = failure
-        self._print(f"FAILED {failure}\n{traceback}")
+        self._progress.tell(f"FAILED {failure}\n{traceback}", keep=True)
 
     def _stop(self) -> None:
         self._left.clear()
@@ -115,22 +116,12 @@ class _Pool:
         return max([*running, *left, (sum(running) + sum(left)) / self._workers], default=0.0)
 
     def _tell(self, finished: Sequence[str]) -> None:
-        """One line; on a terminal it is written over, elsewhere it appears whenever a page is done."""
-        if not (finished or self._out.isatty()):
-            return
+        """One line; elsewhere than on a terminal it appears whenever a page is done, too."""
         told = [f"{len(self._taken)} of {self._count} executed", *finished]
         if self._running:
             told.append(f"running {', '.join(map(_state, self._running.values()))}")
-            told.append(f"{len(self._left)} left, about {_time(self._to_go())} to go")
-        self._print(" · ".join(told), last=not self._running)
-
-    def _print(self, text: str, last: bool = True) -> None:
-        if self._out.isatty():
-            width = shutil.get_terminal_size().columns
-            self._out.write("\r\033[K" + (text + "\n" if last else text[: width - 1]))
-        else:
-            self._out.write(text.rstrip() + "\n")
-        self._out.flush()
+            told.append(f"{len(self._left)} left, about {duration(self._to_go())} to go")
+        self._progress.tell(" · ".join(told), keep=not self._running or bool(finished and not self._out.isatty()))
 
 
 def _cores() -> int:
@@ -146,9 +137,6 @@ def _reason(one: Execution) -> str:
 
 
 def _state(run: Run) -> str:
-    return f"{run.execution.name} ({'waits for another command' if run.waiting else _time(run.seconds)})"
-
-
-def _time(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
+    if run.waiting:
+        return f"{run.execution.name} (waits for another command)"
+    return f"{run.execution.name} (cell {run.cell} of {run.cells}, {duration(run.seconds)})"

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 
-def write(text: str, path: Path) -> None:
+def write(content: str | bytes, path: Path) -> None:
     """Write a file, in a folder that is made if it is missing; what was there stays if it cannot be written whole.
 
     What a killed process leaves ends in `.part`, so that nobody takes it for the file.
@@ -15,8 +15,8 @@ def write(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}.part")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)

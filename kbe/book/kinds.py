@@ -20,6 +20,7 @@ _KINDS = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple)} 
     "Union": typing.Union,
 }
 NO_LITERAL = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)  # the last two if nested too deeply
+_RANGE = re.compile(r"-?\d+:-?\d+(:-?[1-9]\d*)?")
 _BETWEEN_LISTS = re.compile(r",(?![^\[(]*[\])])")  # a comma where no bracket is open
 
 
@@ -52,11 +53,20 @@ def typed(name: str, text: str, annotation: str) -> Any:
 
 
 def typed_values(name: str, text: str, annotation: str) -> list[Any]:
-    """The values that somebody typed for a parameter, between commas; lists among them must have their brackets."""
+    """The values that somebody typed for a parameter, between commas; lists among them have brackets.
+
+    `0:20` is a range of whole numbers, without its end; `0:20:5` has steps.
+    """
     kind, whole = _kind(name, annotation), _literal(f"[{text}]")
     if isinstance(whole, list) and all(_is(value, kind) for value in whole):
         return whole
-    return [typed(name, part, annotation) for part in _BETWEEN_LISTS.split(text)]
+    values: list[Any] = []
+    for part in _BETWEEN_LISTS.split(text):
+        if _is(0, kind) and _RANGE.fullmatch(part.strip()):
+            values += range(*map(int, part.split(":")))
+        else:
+            values.append(typed(name, part, annotation))
+    return values
 
 
 def _kind(name: str, annotation: Any) -> Any:

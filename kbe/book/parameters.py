@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -171,8 +172,10 @@ def _bounds(sources: Iterable[str]) -> dict[str, Any]:
 def _known(names: Iterable[str], declared: list[str], chapter: str) -> None:
     for name in names:
         if name not in declared:
+            near = difflib.get_close_matches(name, declared, 1)
+            meant = f" ({near[0]!r} is near)" if near else ""
             raise ValueError(
-                f"{chapter} has no parameter {name!r}: its parameters are {', '.join(declared) or 'none'}."
+                f"{chapter} has no parameter {name!r}{meant}: its parameters are {', '.join(declared) or 'none'}."
             )
 
 

@@ -22,7 +22,7 @@ import matplotlib
 import nbformat
 from filelock import FileLock, Timeout
 
-from kbe.book import files
+from kbe.book import contents, files
 from kbe.book.executions import FOLDER, Execution, environment
 from kbe.book.staging import stage
 
@@ -40,6 +40,17 @@ class Run:
     process: subprocess.Popen | None = None
     waiting: bool = False
     stopped: bool = False
+    done: int = 0  # code cells
+
+    @property
+    def cells(self) -> int:
+        """How many code cells it has."""
+        return len(contents.code(self.execution.notebook))
+
+    @property
+    def cell(self) -> int:
+        """The code cell that runs."""
+        return min(self.done + 1, self.cells)
 
     @property
     def seconds(self) -> float:
@@ -79,7 +90,10 @@ def run_page(run: Run) -> tuple[str, str]:
         assert run.process.stdout is not None
         if run.stopped:
             run.stop()
-        events = [json.loads(line) for line in run.process.stdout]
+        events = []
+        for line in run.process.stdout:
+            events.append(event := json.loads(line))
+            run.done = event.get("done", run.done)
         status = run.process.wait()
         if status == 0 and executed.is_file():
             return _keep(one, executed), ""

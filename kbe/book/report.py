@@ -35,7 +35,7 @@ def claim_table(judged: Sequence[Judged]) -> Table:
     twice = [name for name, times in Counter(one.claim.name for one in judged).items() if times > 1]
     if twice:
         raise ValueError(f"judged has more than one claim named {twice[0]!r}: each must have a name of its own.")
-    return Table(_HEAD, [_row(one) for one in judged], {_MIME: {"claims": [_record(one) for one in judged]}})
+    return Table(_HEAD, [_row(one) for one in judged], {_MIME: {"claims": [as_data(one) for one in judged]}})
 
 
 def verdicts(judged: Sequence[Judged]) -> None:
@@ -108,7 +108,7 @@ def badge(verdict: str, attributes: str, tag: str) -> str:
     return f'<{tag} class="kbe-verdict kbe-{verdict.replace(" ", "-")}" {attributes}>{verdict}</{tag}>'
 
 
-def _record(one: Judged) -> dict[str, Any]:
+def as_data(one: Judged) -> dict[str, Any]:
     """A claim as data; what was not measured is None and what is infinite a text, because JSON has neither."""
     record = asdict(one)
     return record | {name: None if math.isnan(record[name]) else str(record[name])

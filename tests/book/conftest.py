@@ -72,10 +72,17 @@ COMPUTED = "if rate == 13:\n    raise OverflowError('too\\nmuch')\nprint(members
 
 @pytest.fixture
 def make_chapter(tmp_path: Path) -> Callable[..., Path]:
-    """Write a tiny chapter: what it computes, where it lies, and the kernel that its notebook names."""
+    """Write a tiny chapter: what it computes, where it lies, the kernel that its notebook names.
 
-    def make(computed: str = COMPUTED, name: str = "tiny.ipynb", kernel: str | None = "python3") -> Path:
+    A bare one checks nothing, and imports nothing for that.
+    """
+
+    def make(
+        computed: str = COMPUTED, name: str = "tiny.ipynb", kernel: str | None = "python3", bare: bool = False
+    ) -> Path:
         sources = {"from kbe.book import parameters": [], DECLARED: ["parameters"], CHECKED: [], computed: []}
+        if bare:
+            sources = {DECLARED: ["parameters"], computed: []}
         cells = [nbformat.v4.new_code_cell(source, metadata={"tags": tags}) for source, tags in sources.items()]
         metadata = {"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}} if kernel else {}
         path = tmp_path / name

@@ -8,15 +8,13 @@ import pytest
 from kbe.book import cli
 
 
-def test_the_command_line_lists_runs_and_sweeps(chapter, tmp_path, capsys):
+def test_the_command_line_lists_and_runs(chapter, tmp_path, capsys):
     assert cli.main(["parameters", str(chapter)]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == ["members", "int", "100", "independent", "networks"]
     words = ["rerun", str(chapter), "-p", "members", "6", "-p", "sizes", "3,4", "-o", str(tmp_path / "out.ipynb")]
     assert cli.main(words) == 0
     assert "sizes = [3, 4]" in nbformat.read(tmp_path / "out.ipynb", 4).cells[2].source
     assert nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].text == "3.0\n"
-    assert cli.main(["sweep", str(chapter), "-p", "members", "2,", "-o", str(tmp_path / "runs")]) == 0
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tiny-members=2.ipynb"]
 
 
 @pytest.mark.parametrize(

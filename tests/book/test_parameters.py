@@ -88,7 +88,9 @@ def test_bounds_hold_for_numbers_each_of_a_list_and_names(members, size, head):
 
 
 def test_a_name_that_papermill_injected_and_the_chapter_lacks_is_refused():
-    with pytest.raises(ValueError, match="no parameter 'membres': its parameters are members, rate"):
+    with pytest.raises(
+        ValueError, match=r"no parameter 'membres' .'members' is near.: its parameters are members, rate"
+    ):
         parameters.check(namespace(In=["", "# Parameters\nmembers = 3\nmembres = 5\n", "parameters.check()"]))
 
 
@@ -103,7 +105,8 @@ def test_a_bound_on_an_unknown_name_is_refused():
 
 def test_unknown_names_are_refused_before_anything_runs(tmp_path):
     with pytest.raises(
-        ValueError, match=r"^chapter\.ipynb has no parameter 'membres': its parameters are members, rate"
+        ValueError,
+        match=r"^chapter\.ipynb has no parameter 'membres' \('members' is near\): its parameters are members, rate",
     ):
         parameters.suiting(chapter(tmp_path, (CELL, ["parameters"])), {"membres": 3})
 

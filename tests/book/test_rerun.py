@@ -1,22 +1,16 @@
-"""Reruns and sweeps by papermill on a tiny chapter."""
+"""Reruns by papermill on a tiny chapter."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 
-import kbe
-from kbe.book.rerun import rerun, sweep
+from kbe.book.rerun import rerun
 
 
 def printed(path):
@@ -55,7 +49,8 @@ def test_a_rerun_takes_values_names_and_kernels_as_they_come(make_chapter, tmp_p
     output = rerun(chapter, {"members": np.int64(8), "rate": np.float32(2), "sizes": (3, 4)}, tmp_path / "{0}.ipynb")
     assert printed(output) == "8 2.0 [3, 4] {x} $y" and os.getcwd() == before
     told = nbformat.read(output, 4).metadata.papermill
-    assert [told.input_path, told.output_path] == [str(chapter), str(output)]
+    assert [told.input_path, told.output_path] == [chapter.name, output.name]
+    assert str(tmp_path) not in output.read_text()
 
 
 @pytest.mark.parametrize(
@@ -102,97 +97,23 @@ def test_papermill_itself_stops_at_an_unknown_name(chapter, tmp_path):
     assert run.returncode != 0 and "The chapter has no parameter 'membres'" in run.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_who_ends_a_sweep_finds_no_half_notebook_and_no_later_point(make_chapter, tmp_path, how):
-    make_chapter("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")
-    words = [sys.executable, "-m", "kbe", "sweep", "tiny.ipynb", "-p", "members", "1,2", "-o", "runs"]
-    around = os.environ | {"PYTHONPATH": str(Path(kbe.__file__).parents[1])}
-    command = subprocess.Popen(words, cwd=tmp_path, env=around, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
-    while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text()):
-        assert command.poll() is None
-        time.sleep(0.1)
-    command.send_signal(how)
-    told = command.communicate(timeout=60)[1]
-    assert names(tmp_path / "runs") == []
-    kernel = int((tmp_path / "pid").read_text())
-    if how == signal.SIGKILL:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(kernel, signal.SIGKILL)
-    else:
-        assert (command.returncode, told) == (130, "Interrupted; what was finished is there.\n")
-        with pytest.raises(ProcessLookupError):
-            os.kill(kernel, 0)
-
-
-def test_a_sweep_runs_every_point_that_does_not_fail_once_and_names_the_others(chapter, tmp_path):
-    folder = tmp_path / "runs"
-    with pytest.raises(RuntimeError) as raised:
-        sweep(chapter, {"members": [2], "rate": [13, 0.5]}, folder)
-    why = "tiny.ipynb, cell 5: OverflowError: too much"
-    assert str(raised.value) == f"1 of 2 points failed: members=2,rate=13 ({why})."
-    done = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert [path.name for path in done] == ["tiny-members=2,rate=0.5.ipynb"]
-    paths = sweep(chapter, {"members": [2], "rate": [0.5, 2.0]}, folder)
-    assert [printed(path) for path in paths] == ["1.0", "4.0"]
-    assert all(path.stat().st_mtime_ns == time for path, time in done.items())
-
-
-def test_a_run_of_another_chapter_or_with_other_values_is_not_taken_for_a_point(make_chapter, tmp_path):
-    folder = tmp_path / "runs"
-    (path,) = sweep(make_chapter(), {"members": np.array([2])}, folder)
-    before = path.read_bytes()
-    others = lambda: rerun(path, {"rate": 2.0}, tmp_path / "tiny.ipynb"), lambda: make_chapter("print(0)")
-    for other in others:
-        chapter = other()
-        with pytest.raises(ValueError, match=r"^folder is .*: it must be another, because its tiny-members=2\.ipynb"):
-            sweep(chapter, {"members": [4, 2]}, folder)
-    assert path.read_bytes() == before and names(folder) == [path.name]
-
-
-def test_a_sweep_can_be_handed_to_an_executor_that_works_elsewhere(chapter, tmp_path, monkeypatch):
-    """As the workers of a cluster do, which were started in another folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "elsewhere").mkdir()
-    with ThreadPoolExecutor(2, initializer=os.chdir, initargs=(tmp_path / "elsewhere",)) as executor:
-        paths = sweep("tiny.ipynb", {"members": [2, 4]}, "runs", executor)
-    assert paths == [Path("runs/tiny-members=2.ipynb"), Path("runs/tiny-members=4.ipynb")]
-    assert [printed(tmp_path / path) for path in paths] == ["1.0", "2.0"]
-    assert names(tmp_path / "elsewhere") == []
-
-
-@pytest.mark.parametrize(
-    "grid",
-    [
-        {"members": []},
-        {"members": [2, 2.5]},
-        {"members": [2, -3]},
-        {"membres": [1]},
-        {"members": [2, 2]},
-        {"sizes": [[2] * 100]},
-        {},
-    ],
-)
-def test_a_bad_grid_is_refused_before_anything_runs(chapter, tmp_path, grid):
-    with pytest.raises(ValueError, match=r"must be|must have|no parameter"):
-        sweep(chapter, grid, tmp_path / "runs")
-    assert not (tmp_path / "runs").exists()
-
-
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(chapter, tmp_path, place):
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(ValueError, match=r"(folder|output) is .* it must be"):
-        sweep(chapter, {"members": [2]}, tmp_path / place)
     with pytest.raises(ValueError, match="output is"):
         rerun(chapter, {}, tmp_path / place / "out.ipynb")
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.parametrize(
-    "grid", [None, [], {"members": 5}, {"members": "12"}, {"members": b"12"}, {"members": [2, True]}, {"sizes": [1, 2]}]
-)
-def test_a_grid_that_is_no_mapping_of_lists_is_refused(chapter, tmp_path, grid):
-    with pytest.raises(ValueError, match="it must be"):
-        sweep(chapter, grid, tmp_path / "runs")
+def test_a_cell_that_never_ends_is_named(make_chapter, tmp_path):
+    path, told = make_chapter("import time\ntime.sleep(600)", bare=True), []
+    with pytest.raises(RuntimeError, match=r"^tiny\.ipynb, cell 2 \(import time\): it took more than 2 s\.$"):
+        rerun(path, {}, tmp_path / "out.ipynb", timeout=2, tell=lambda *what: told.append(what))
+    assert told == [(1, 2, "members: int = 100  # independent networks"), (2, 2, "import time")]
+
+
+def test_a_failed_notebook_is_kept_when_asked(chapter, tmp_path):
+    with pytest.raises(RuntimeError, match=r"cell 5: OverflowError: too much; .*out\.failed\.ipynb shows it\.$"):
+        rerun(chapter, {"rate": 13}, tmp_path / "out.ipynb", keep_failed=True)
+    assert nbformat.read(tmp_path / "out.failed.ipynb", 4).cells[-1].outputs[-1].ename == "OverflowError"
+    assert not (tmp_path / "out.ipynb").exists()
