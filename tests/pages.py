@@ -28,7 +28,7 @@ FEW = [name for name in NAMES if not name.startswith("_modules") or "density" in
 EVERY = bool(os.environ.get("EVERY_LOOK"))
 TAKEN = [(name, look) for number, name in enumerate(NAMES if EVERY else FEW) for place, look in enumerate(LOOKS)
          if EVERY or name == "index.html" or number % len(LOOKS) == place]  # fmt: skip
-OLD = {"training_response", "cost", "mean_field", "plasticity"}  # their claims stand in a table, not one by one
+OLD = {"training_response", "cost"}  # their claims stand in a table, not one by one
 MISSING = "no Chromium or Chrome is installed (on Debian: apt-get install chromium)"
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
