@@ -14,7 +14,7 @@ from kbe.book.plain import in_plain_markdown
 
 PAGES = contents.pages()
 PICTURE = "iVBORw0KGgo="
-LEFT = re.compile(r"\{[a-z:]+\}`|`{3}\{|^\([\w-]+\)=$|\]\(#|class=\"kbe-", re.MULTILINE)
+LEFT = re.compile(r"\{[a-z:]+\}`|`{3}\{|^\([\w-]+\)=$|\]\(#|class=\"kbe-(?:verdict|number)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
