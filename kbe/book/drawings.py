@@ -1,9 +1,9 @@
-"""Which function drew a figure, read from the page's code: `show(FUNCTION, ...)` where it is shown, or glued."""
+"""Which function drew a figure, read from the page's code: `show(FUNCTION, ...)` or `FUNCTION(...)`."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import nbformat
 
@@ -45,14 +45,17 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((one.asname or one.name, f"{inside}.{one.name}".strip(".")) for one in node.names)
 
 
-def _drawings(nodes: Iterable[ast.AST], known: dict[str, str]) -> Iterator[str]:
-    for call in _calls(nodes, "show"):
-        base, _, rest = ast.unparse(call.args[0]).partition(".")
+def _drawings(nodes: Sequence[ast.AST], known: dict[str, str]) -> Iterator[str]:
+    """The functions that `show` is given or, where it is not needed, that are called themselves."""
+    given = [call.args[0] for call in _calls(nodes, "show")]
+    called = [node.func for outer in nodes for node in ast.walk(outer) if isinstance(node, ast.Call)]
+    for function in given or called:
+        base, _, rest = ast.unparse(function).partition(".")
         if base in known:
             yield f"{known[base]}.{rest}".strip(".")
 
 
-def _calls(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.Call]:
+def _calls(nodes: Sequence[ast.AST], name: str) -> Iterator[ast.Call]:
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name:
             yield node

@@ -23,9 +23,10 @@ def test_each_figure_is_drawn_by_what_its_cell_shows():
         nbformat.v4.new_markdown_cell(above), cell(IMPORTS),
         cell("show(figures.one, run)", "fig-one"), cell("table(x)\nshow(drawn, run, alt='y')", "fig-band"),
         cell("shown = show(figures.two)\nglue('early', shown)"), cell("glue('unused', show(figures.three, run))"),
-        cell("table(x)", "fig-table"),
+        cell("table(x)", "fig-table"), cell("figures.with_slider(run)", "fig-slider"),
     ]  # fmt: skip
     expected = {"fig-one": "density.one", "fig-band": "bands.band", "fig-early": "density.two"}
+    expected["fig-slider"] = "density.with_slider"
     assert drawings.drawn_by(nbformat.v4.new_notebook(cells=cells)) == expected
 
 
