@@ -125,7 +125,8 @@ def _sweep(given: argparse.Namespace) -> None:
     grid = _given(given, kinds.typed_values)
     try:
         sweep.sweep(given.chapter, grid, given.output, workers=given.workers, scheduler=given.scheduler,
-                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout, out=sys.stderr)  # fmt: skip
+                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout,
+                    out=sys.stderr)  # fmt: skip
     except RuntimeError:
         with contextlib.suppress(ValueError, OSError):  # nothing is done yet, or nothing can be written
             collect.collect(given.output)
