@@ -105,7 +105,7 @@ def _rerun(given: argparse.Namespace) -> None:
     judged, members = report.stored(published), values.get("members")
     if isinstance(members, int) and (told := beside.needed(judged, members)):
         print(told, file=sys.stderr)
-    with progress.watched(published.stem) as begin:
+    with progress.watched(published.stem, sys.stderr) as begin:
         made = rerun(published, values, given.output, tell=begin, timeout=given.timeout, keep_failed=given.keep_failed)
     compared = repr(beside.compare(published, made)) if judged else ""
     shown = made.with_suffix(".html")
@@ -125,7 +125,8 @@ def _sweep(given: argparse.Namespace) -> None:
     grid = _given(given, kinds.typed_values)
     try:
         sweep.sweep(given.chapter, grid, given.output, workers=given.workers, scheduler=given.scheduler,
-                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout)  # fmt: skip
+                    retry_failed=given.retry_failed, keep_failed=given.keep_failed, timeout=given.timeout,
+                    out=sys.stderr)  # fmt: skip
     except RuntimeError:
         with contextlib.suppress(ValueError, OSError):  # nothing is done yet, or nothing can be written
             collect.collect(given.output)
