@@ -47,6 +47,11 @@ def test_each_input_is_passed_once_where_all_fit(passed):
     assert sum(passed[3:]) == 3 * 63
 
 
+def test_what_is_mirrored_is_what_would_be_computed():
+    """80 rows, more than are mirrored at once, against the same inputs given twice, where nothing is mirrored."""
+    np.testing.assert_allclose(neural_tangent_kernel(module(), X), neural_tangent_kernel(module(), X, X), atol=1e-13)
+
+
 @pytest.mark.parametrize("fitting", [2, 8, 12, 32, 39])
 def test_where_not_the_second_inputs_are_passed_once_for_each_block_of_the_first(passed, fitting):
     """Three quarters of the memory hold a block of the first inputs; of a symmetric kernel, half is computed."""
