@@ -29,6 +29,7 @@ _RESHAPING = {
 
 Arrange = Callable[[Tensor], Tensor]
 Use = tuple[str, tuple[int, ...]]
+Uses = Sequence[Use]
 
 
 class OtherUseError(ValueError):
@@ -91,10 +92,7 @@ class Recorder(TorchFunctionMode):
     """
 
     def __init__(
-        self,
-        watched: Mapping[int, Tensor],
-        shifts: Mapping[int, Tensor] | None = None,
-        known: Sequence[Use] | None = None,
+        self, watched: Mapping[int, Tensor], shifts: Mapping[int, Tensor] | None = None, known: Uses | None = None
     ) -> None:
         super().__init__()
         self._numbers, self._shifts = {id(tensor): number for number, tensor in watched.items()}, shifts or {}

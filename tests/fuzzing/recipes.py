@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,14 @@ BITS = 3
 AVERAGE = functools.partial(networks.AverageNetwork, bits=BITS, layers=1, channels=2, kernel_size=BITS, padding="valid")
 VARIANCE = functools.partial(networks.VarianceNetwork, bits=BITS, layers=1, channels=2, kernel_size=2)
 
-ACT_OUTSIDE = {"build", "serve", "rerun", "sweep"}  # they write files or wait for a browser: tests/book holds them
+BOOK = Path(__file__).parents[2] / "book"
+ACT_OUTSIDE = {
+    "build",
+    "serve",
+    "rerun",
+    "sweep",
+    "collect",
+}  # they write files or wait for a browser: tests/book holds them
 INNER = {
     "add_columns",
     "columns_of",
@@ -125,6 +133,7 @@ ARGUMENTS: dict[str, Any] = {
     "Claim.judge.samples": lambda m: m.random.random((5, 2)),
     "Claim.judge_share.members": lambda m: m.random.random(5) > 0.5,
     "Claim.judge_value.estimate": some(0.5), "Claim.judge_value.interval": some((0.2, 0.6), [0, 1]),
+    "compare.first": some(BOOK / "scale.ipynb"), "compare.second": some(str(BOOK / "scale.ipynb")),
     "loss": some(losses.squared_error),
     "kernel": some(kernels.exponential_kernel),
     "module": lambda m: AVERAGE(),
