@@ -26,8 +26,7 @@ class Sources:
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
-        self._trees: dict[str, ast.Module | None] = {}
-        self._digests: dict[str, str] = {}
+        self._texts: dict[str, str | None] = {}
         self._imports: dict[str, set[str]] = {}
 
     def reached(self, code: str) -> tuple[set[str], set[str]]:
@@ -44,7 +43,7 @@ class Sources:
         """
         inside: set[str] = set()
         outside: set[str] = set()
-        todo = set(self._imported(ast.parse(code)))
+        todo = set(self._imported(code))
         while todo:
             name = todo.pop()
             if name.partition(".")[0] != PACKAGE:
@@ -59,17 +58,15 @@ class Sources:
 
     def digest(self, module: str) -> str:
         """A short digest of the code of one of the package's modules; comments, docstrings and layout are no code."""
-        if module not in self._digests:
-            tree = self._tree(module)
-            self._digests[module] = digest(ast.dump(_without_docstrings(tree)) if tree else "")
-        return self._digests[module]
+        text = self._text(module)
+        return digest("") if text is None else _digest_of_code(text)
 
     def _imports_of(self, module: str) -> set[str]:
         if module not in self._imports:
-            tree = self._tree(module)
-            if tree is None:
+            text = self._text(module)
+            if text is None:
                 raise ValueError(f"{module} is imported, but {self._root} holds no such module.")
-            self._imports[module] = set(self._imported(tree))
+            self._imports[module] = set(self._imported(text))
         return self._imports[module]
 
     def file(self, module: str) -> Path | None:
@@ -77,26 +74,24 @@ class Sources:
         path = self._root.joinpath(*module.split("."))
         return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
-    def _tree(self, module: str) -> ast.Module | None:
-        if module not in self._trees:
+    def _text(self, module: str) -> str | None:
+        if module not in self._texts:
             file = self.file(module)
-            self._trees[module] = ast.parse(file.read_text(encoding="utf-8"), str(file)) if file else None
-        return self._trees[module]
+            self._texts[module] = file.read_text(encoding="utf-8") if file else None
+        return self._texts[module]
 
-    def _imported(self, tree: ast.Module) -> Iterator[str]:
+    def _imported(self, code: str) -> Iterator[str]:
         """The modules that one source imports itself, and the packages around them."""
-        for name in self._named(tree):
+        for name in self._named(code):
             parts = name.split(".")
             yield from (".".join(parts[:n]) for n in range(1, len(parts) + 1))
 
-    def _named(self, tree: ast.Module) -> Iterator[str]:
-        for node in ast.walk(tree):
+    def _named(self, code: str) -> Iterator[str]:
+        for node in _import_statements(code):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 yield from self._from(node)
-            elif {getattr(node, "id", None), getattr(node, "attr", None)} & {"__import__", "import_module"}:
-                raise ValueError("An import is made at run time: it must be a statement, so that it can be read.")
 
     def _from(self, node: ast.ImportFrom) -> Iterator[str]:
         """What `from package import name` reads: the module of that name, or the one that defines the name."""
@@ -107,6 +102,23 @@ class Sources:
             if name == "*" and package.partition(".")[0] == PACKAGE:
                 raise ValueError(f"from {package} import *: what is imported must be named.")
             yield package if self.file(f"{package}.{name}") is None else f"{package}.{name}"
+
+
+# The same text is read for many pages, and planned with again and again where a book is served.
+@functools.lru_cache(maxsize=2**10)
+def _import_statements(code: str) -> list[ast.Import | ast.ImportFrom]:
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        elif {getattr(node, "id", None), getattr(node, "attr", None)} & {"__import__", "import_module"}:
+            raise ValueError("An import is made at run time: it must be a statement, so that it can be read.")
+    return found
+
+
+@functools.lru_cache(maxsize=2**10)
+def _digest_of_code(code: str) -> str:
+    return digest(ast.dump(_without_docstrings(ast.parse(code))))
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
