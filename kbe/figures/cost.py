@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import bars
 from kbe.figures.style import WIDTH
+from kbe.figures.words import described, rounded
 
 NAMES = {
     "members": "members $M$",
@@ -36,11 +37,17 @@ def cost_over_points(plain: xr.Dataset, merged: xr.Dataset, others: Mapping[str,
     figure, axes = plt.subplots(figsize=(WIDTH, 4.0))
     for row, (name, seconds) in enumerate(others.items()):
         axes.loglog(seconds.points, seconds / unit, "s^"[row % 2], color=f"C{2 + row}", ms=6, label=name)
-    _measured(axes, plain, unit, color="C1", marker="o", label="every window")
-    _measured(axes, merged, unit, color="C0", marker="D", label="distinct windows")
+    _measured(axes, plain, unit, color="C1", marker="o", style="-", label="every window")
+    _measured(axes, merged, unit, color="C0", marker="D", style="--", label="distinct windows")
     axes.set(xlabel=NAMES["points"], ylabel="cost of an epoch of one member\n(multiplications and additions)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    return figure
+    courses = [
+        f"{name}, {_ends(found, unit)}" for name, found in (("every window", plain), ("distinct windows", merged))
+    ]
+    for name, seconds in others.items():
+        places = zip(seconds.points.values, seconds.values, strict=True)
+        courses.append(f"{name}, " + ", ".join(f"{rounded(one / unit)} at {points:g}" for points, one in places))
+    return described(figure, f"The cost of an epoch of one member over the points: {'; '.join(courses)}.")
 
 
 def cost_over_settings(sweeps: Mapping[str, xr.Dataset], unit: float) -> Figure:
@@ -54,17 +61,23 @@ def cost_over_settings(sweeps: Mapping[str, xr.Dataset], unit: float) -> Figure:
     for axes, (name, found) in zip(grid.flat, sweeps.items(), strict=False):
         wide = found.value.max() > WIDE
         axes.set(xscale="log" if wide else "linear", yscale="log", xlabel=NAMES[name])
-        _measured(axes, found, unit, color="C0", marker="D", label="measured")
+        _measured(axes, found, unit, color="C0", marker="D", style="-", label="measured")
         ticks = np.array([1, 10, 100]) if wide else found.value.values
         axes.set_xticks(ticks, [str(value) for value in ticks])
     for axes in grid[:, 0]:
         axes.set_ylabel("cost of an epoch")
-    return figure
+    courses = "; ".join(f"{NAMES[name].replace('$', '')}, {_ends(found, unit)}" for name, found in sweeps.items())
+    return described(figure, f"The cost of an epoch of one member over each setting: {courses}.")
 
 
-def _measured(axes: Axes, found: xr.Dataset, unit: float, **line: Any) -> None:
+def _measured(axes: Axes, found: xr.Dataset, unit: float, *, style: str, **line: Any) -> None:
     """Medians with their range over the repeats, and the model as a line."""
     cost = found.seconds.values / unit
     quantiles = cost.min(1), np.median(cost, axis=1), cost.max(1)
     bars(axes, found.value, quantiles, linestyle="none", markersize=4.5, linewidth=1, **line)
-    axes.plot(found.value, found.model, "-", color=line["color"], lw=1.2)
+    axes.plot(found.value, found.model, style, color=line["color"], lw=1.2)
+
+
+def _ends(found: xr.Dataset, unit: float) -> str:
+    cost = np.median(found.seconds.values, axis=1) / unit
+    return ", ".join(f"{rounded(cost[place])} at {found.value.values[place]:g}" for place in (0, -1))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from kbe.figures.bands import band
 from kbe.figures.style import MARKERS, STYLES, WIDTH, legend_below, look
+from kbe.figures.words import all_last, described, last, rounded
 
 
 def step_errors(rates: np.ndarray, errors: Mapping[str, np.ndarray], orders: Mapping[str, int]) -> Figure:
@@ -28,7 +29,15 @@ def step_errors(rates: np.ndarray, errors: Mapping[str, np.ndarray], orders: Map
         axes.plot(rates, guide, linestyle=STYLES[k + 1], color=f"C{k}", label=f"slope {orders[name]}")
     axes.set(xscale="log", yscale="log", xlabel=r"learning rate $\eta$", ylabel="relative error")
     axes.legend()
-    return figure
+    courses = "; ".join(
+        f"{name}, from {rounded(np.median(values[:, 0]))} to {rounded(np.median(values[:, -1]))}"
+        for name, values in errors.items()
+    )
+    return described(
+        figure,
+        f"Median relative errors between the learning rates {rates[0]:g} and {rates[-1]:g}, both axes logarithmic: "
+        f"{courses}.",
+    )
 
 
 def kernel_matrices(single: np.ndarray, average: np.ndarray) -> Figure:
@@ -43,7 +52,11 @@ def kernel_matrices(single: np.ndarray, average: np.ndarray) -> Figure:
         axis.set(title=name, xlabel=r"input $\mathbf{x}'$ as a number")
     axes[0].set_ylabel(r"input $\mathbf{x}$ as a number")
     figure.colorbar(image, ax=axes, location="bottom", shrink=0.8, label=r"response $\Theta(\mathbf{x}, \mathbf{x}')$")
-    return figure
+    ranges = ", ".join(
+        f"{rounded(np.min(kernel), '.3f')} to {rounded(np.max(kernel), '.3f')} {name}"
+        for kernel, name in ((single, "in one network"), (average, "on average over networks"))
+    )
+    return described(figure, f"Two matrices of {len(single)} by {len(single)} responses: {ranges}.")
 
 
 def response_over_distance(mean: xr.DataArray, fits: xr.DataArray, names: tuple[str, ...]) -> Figure:
@@ -62,7 +75,14 @@ def response_over_distance(mean: xr.DataArray, fits: xr.DataArray, names: tuple[
         axis.set_ylim(0, 1.05 * float(mean.max()))
     axes[0, 0].set_ylabel("response $K(d)$")
     axes[0, -1].legend(loc="lower right")
-    return figure
+    courses = []
+    for head, name in enumerate(names):
+        near, far = mean.isel(head=head, distance=0), mean.isel(head=head, distance=-1)
+        courses.append(
+            f"{name}, {rounded(near.median(), '.3f')} and {rounded(far.median(), '.3f')}, and in single networks "
+            f"{rounded(mean.isel(head=head).min())} to {rounded(mean.isel(head=head).max())} over all distances"
+        )
+    return described(figure, f"The median response at the least and the greatest distance: {'; '.join(courses)}.")
 
 
 def responses_in_training(profiles: Mapping[str, Mapping[str, xr.DataArray]]) -> Figure:
@@ -78,7 +98,12 @@ def responses_in_training(profiles: Mapping[str, Mapping[str, xr.DataArray]]) ->
         axis.set(title=title, xlabel="distance $d$ (bits)")
         axis.legend(loc="upper right")
     axes[0, 0].set_ylabel("response $K(d)$, median")
-    return figure
+    courses = "; ".join(
+        f"{title}, "
+        + ", ".join(f"{rounded(profile[0])} and {rounded(profile[-1])} ({stage})" for stage, profile in stages.items())
+        for title, stages in profiles.items()
+    )
+    return described(figure, f"The median response at the least and the greatest distance: {courses}.")
 
 
 def kernel_changes(drifts: Mapping[str, xr.Dataset], criterion: float) -> Figure:
@@ -97,7 +122,12 @@ def kernel_changes(drifts: Mapping[str, xr.Dataset], criterion: float) -> Figure
     axes[0].legend(loc="upper left")
     axes[1].axhline(criterion, color="C5", linewidth=0.8)
     axes[1].set(xscale="log", xlabel="epoch", ylabel="change of shape $1-\\cos$")
-    return figure
+    sizes, shapes = (all_last({name: one[part] for name, one in drifts.items()}) for part in ("size", "shape"))
+    return described(
+        figure,
+        f"Median size and change of shape of the kernel where each curve ends. Size: {sizes}. Change of shape: "
+        f"{shapes}; the criterion is {criterion:g}.",
+    )
 
 
 def shapes_by_width(shapes: Mapping[int, xr.DataArray], half: Mapping[int, tuple[float, float]]) -> Figure:
@@ -113,7 +143,12 @@ def shapes_by_width(shapes: Mapping[int, xr.DataArray], half: Mapping[int, tuple
         axes.plot(*half[channels], MARKERS[k % 5], color=f"C{k % 6}", markersize=9)
     axes.set(xscale="log", xlabel="epoch", ylabel="change of shape $1-\\cos$", ylim=(0, None))
     axes.legend(loc="upper left", title="large marker: half is learnt")
-    return figure
+    courses = "; ".join(
+        f"{channels} channels, {rounded(half[channels][1])} at epoch {rounded(half[channels][0], '.0f')}, where half "
+        f"is learnt, and {last(shape)} at the end"
+        for channels, shape in shapes.items()
+    )
+    return described(figure, f"The median change of shape: {courses}.")
 
 
 def aging(sizes: Mapping[str, xr.DataArray], law: tuple[np.ndarray, np.ndarray], exponent: float) -> Figure:
@@ -129,7 +164,12 @@ def aging(sizes: Mapping[str, xr.DataArray], law: tuple[np.ndarray, np.ndarray],
     axes.plot(*law, color="C3", linewidth=4, alpha=0.7, label=f"$t^{{-a}}$, $a={exponent:.2f}$")
     axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="size $|K_t|/|K_0|$")
     legend_below(figure, 2)
-    return figure
+    ends = all_last(sizes)
+    return described(
+        figure,
+        f"The median size of the response, relative to the start, where each curve ends: {ends}. The power law fitted "
+        f"to the late part of one of them has the exponent {rounded(exponent)}.",
+    )
 
 
 def loss_over_deviation(deviation: np.ndarray, losses: Mapping[float, np.ndarray]) -> Figure:
@@ -145,4 +185,8 @@ def loss_over_deviation(deviation: np.ndarray, losses: Mapping[float, np.ndarray
             axes.plot(deviation[lowest], loss[lowest], "o", color=f"C{k}")
     axes.set(xscale="log", xlabel=r"standard deviation $\sigma$", ylabel="loss of the point (nats)", ylim=(-7, 9))
     axes.legend(loc="upper right")
-    return figure
+    lows = ", ".join(
+        f"{rounded(np.min(loss))} at {rounded(deviation[np.argmin(loss)])} for {error:g}"
+        for error, loss in losses.items()
+    )
+    return described(figure, f"The least loss drawn, the deviation where it is, and the error: {lows}.")
