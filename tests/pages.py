@@ -28,7 +28,6 @@ FEW = [name for name in NAMES if not name.startswith("_modules") or "density" in
 EVERY = bool(os.environ.get("EVERY_LOOK"))
 TAKEN = [(name, look) for number, name in enumerate(NAMES if EVERY else FEW) for place, look in enumerate(LOOKS)
          if EVERY or name == "index.html" or number % len(LOOKS) == place]  # fmt: skip
-OLD = {"training_response", "cost"}  # their claims stand in a table, not one by one
 MISSING = "no Chromium or Chrome is installed (on Debian: apt-get install chromium)"
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
@@ -112,7 +111,7 @@ def test_links_lead_to_places_that_there_are():
     leads = {(page, page.parent / other if other else page, unquote(place)) for page, text in pages.items()
              for other, place in LINK.findall(text)}  # fmt: skip
     lost = [(page.stem, other.stem, place) for page, other, place in leads
-            if place not in places[other.resolve()] and other.stem not in OLD]  # fmt: skip
+            if place not in places[other.resolve()]]  # fmt: skip
     assert leads and not lost
 
 

@@ -1,9 +1,9 @@
 // The page "Try it": its fields, a worker that trains, and plots. What is computed is computed by the module.
 "use strict";
 
-// Runs in a worker, which holds sixteen networks; it answers between two strides of some milliseconds.
+// Runs in a worker, which holds sixteen networks; it looks for messages between two strides.
 function trainer() {
-  const LANES = 16, STRIDE = 25;
+  const LANES = 16, STRIDE = 256; // a stride's epochs times N: some milliseconds, though a phone or subnormal numbers take ten times that
   let module, tasks, layout, loss, rate, numbers, reals, heap, epoch, epochs, grid, stride, running = false;
   const channel = new MessageChannel();
   const room = (name) => {
@@ -31,7 +31,7 @@ function trainer() {
     room("target").set(Array.from(given.points, (digit) => (digit === "2" ? 1 : 0)));
     room("share").set(Array.from(given.points, (digit) => (digit === "0" ? 0 : given.share)));
     epoch = 0;
-    stride = 1;
+    stride = Math.max(1, Math.floor(STRIDE / given.n));
     ask(tasks.forward, 0);
     record();
   }
@@ -55,11 +55,9 @@ function trainer() {
   }
 
   function advance() {
-    const next = grid.find((one) => one > epoch), now = performance.now();
-    const count = Math.min(stride, next - epoch);
+    const next = grid.find((one) => one > epoch), count = Math.min(stride, next - epoch);
     ask(tasks.advance, count);
     epoch += count;
-    stride = Math.max(1, Math.floor((count * STRIDE) / (performance.now() - now + 0.05)));
     if (epoch === next) record();
     else postMessage({ said: "progress", epoch });
   }
@@ -188,7 +186,7 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
     worker.postMessage({
       ask: "start", module, tasks: draws.tasks, layout: draws.layouts[size.layout], points, inputs: size.inputs,
       weights: new Float32Array(bytes.buffer), heads: [draws.heads[now.mean], draws.heads[now.deviation]],
-      floor: now.floor, loss: draws.losses[now.loss], rate: now.rate, epochs: now.epochs, grid: grid(now.epochs),
+      n: now.n, floor: now.floor, loss: draws.losses[now.loss], rate: now.rate, epochs: now.epochs, grid: grid(now.epochs),
       share: now.reduction === "mean" ? 1 / now.n : 1,
     });
     return true;
@@ -353,6 +351,7 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
 
   function listed() {
     const rows = told.length ? Array.from({ length: 16 }, (_, k) => [k + 1, onset[k] < 0 ? "none yet" : onset[k], ...["least_sigma", "squared_error", "predicted"].map((name) => latest(name, k))]) : [];
+    root.querySelector(".kbe-table").hidden = !told.length;
     root.querySelector(".kbe-table tbody").replaceChildren(...rows.map((cells) => {
       const row = document.createElement("tr");
       row.append(...cells.map((text, k) => Object.assign(document.createElement(k ? "td" : "th"), { textContent: text, scope: k ? "" : "row" })));

@@ -110,16 +110,14 @@ class _Shown:
         }
 
 
-def show(draw: Callable[..., Figure], *data: Any, alt: str | None = None, **options: Any) -> _Shown:
+def show(draw: Callable[..., Figure], *data: Any, **options: Any) -> _Shown:
     """Draw a figure for light pages and for dark ones.
 
     Parameters
     ----------
     draw
         A figure function: takes `data` and `options`, draws with matplotlib's current settings,
-        returns the Figure.
-    alt
-        What the figure shows, for readers who cannot see it; None takes the figure's own description.
+        describes the Figure (`words.described`) and returns it.
 
     Returns
     -------
@@ -131,16 +129,13 @@ def show(draw: Callable[..., Figure], *data: Any, alt: str | None = None, **opti
     ValueError
         If the description is missing or too short to be one.
     """
-    if alt is not None:
-        _is_description(alt)
-    (light, own), (dark, _) = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
-    return _Shown(light, dark, _is_description(own if alt is None else alt))
-
-
-def _is_description(alt: Any) -> str:
-    if not isinstance(alt, str) or len(alt) < SHORTEST_TEXT:
-        raise ValueError(f"alt is {shown(alt)}: it must say what is shown in at least {SHORTEST_TEXT} characters.")
-    return alt
+    (light, words), (dark, _) = (_picture(draw, mode, *data, **options) for mode in ("light", "dark"))
+    if len(words) < SHORTEST_TEXT:
+        raise ValueError(
+            f"draw describes its figure as {shown(words)}: it must say what is shown in at least "
+            f"{SHORTEST_TEXT} characters, by words.described."
+        )
+    return _Shown(light, dark, words)
 
 
 def _settings(mode: str) -> dict[str, Any]:

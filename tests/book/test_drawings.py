@@ -21,7 +21,7 @@ def test_each_figure_is_drawn_by_what_its_cell_shows():
     above = "```{glue:figure} early\n:name: fig-early\nCaption.\n```"
     cells = [
         nbformat.v4.new_markdown_cell(above), cell(IMPORTS),
-        cell("show(figures.one, run)", "fig-one"), cell("table(x)\nshow(drawn, run, alt='y')", "fig-band"),
+        cell("show(figures.one, run)", "fig-one"), cell("table(x)\nshow(drawn, run)", "fig-band"),
         cell("shown = show(figures.two)\nglue('early', shown)"), cell("glue('unused', show(figures.three, run))"),
         cell("table(x)", "fig-table"), cell("figures.with_slider(run)", "fig-slider"),
     ]  # fmt: skip

@@ -14,14 +14,15 @@ from matplotlib.colors import to_rgb
 
 from kbe.figures import style
 from kbe.figures.style import show
+from kbe.figures.words import described
 
 ALT = "A straight line from zero to one."
 
 
-def line(slope: float, width: float = 1) -> plt.Figure:
+def line(slope: float, width: float = 1, words: str = ALT) -> plt.Figure:
     figure, axes = plt.subplots()
     axes.plot([0, 1], [0, slope], linewidth=width)
-    return figure
+    return described(figure, words)
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -29,38 +30,38 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def test_page_gets_both_pictures_and_print_the_light_one():
-    bundle = show(line, 2, alt=ALT, width=3)._repr_mimebundle_()
+    bundle = show(line, 2, width=3)._repr_mimebundle_()
     pictures = re.findall(r'<img class="only-(\w+)" alt="([^"]+)".*?base64,([^"]+)">', bundle["text/html"])
     assert [(mode, alt) for mode, alt, _ in pictures] == [("light", ALT), ("dark", ALT)]
     light, dark = (pixels(base64.b64decode(data)) for *_, data in pictures)
     assert np.array_equal(light[0, 0], [1, 1, 1]) and dark[0, 0].max() < 0.1
     assert bundle["image/png"] == base64.b64decode(pictures[0][2]) and bundle["text/plain"] == ALT
-    assert repr(show(line, 2, alt=ALT)) == ALT  # what a stored notebook keeps
+    assert repr(show(line, 2)) == ALT  # what a stored notebook keeps
 
 
 def test_description_cannot_break_out_of_its_attribute():
-    html = show(line, 1, alt='A "quoted" description <b>of</b> a line.')._repr_mimebundle_()["text/html"]
+    html = show(line, 1, words='A "quoted" description <b>of</b> a line.')._repr_mimebundle_()["text/html"]
     assert "&quot;quoted&quot;" in html and "<b>" not in html
 
 
 def test_no_figure_stays_open_and_settings_are_given_back():
     before = plt.rcParams["figure.facecolor"]
-    show(line, 1, alt=ALT)
+    show(line, 1)
     with pytest.raises(ZeroDivisionError):
-        show(lambda: 1 / 0, alt=ALT)
+        show(lambda: 1 / 0)
     assert plt.get_fignums() == [] and plt.rcParams["figure.facecolor"] == before
 
 
 def test_picture_does_not_depend_on_the_readers_settings():
-    plain = show(line, 1, alt=ALT).light
+    plain = show(line, 1).light
     with plt.rc_context({"font.size": 40, "xtick.major.size": 20, "axes.grid": True}):
-        assert show(line, 1, alt=ALT).light == plain
+        assert show(line, 1).light == plain
 
 
-@pytest.mark.parametrize("alt", ["", "too short", None, 3])
-def test_a_figure_without_description_is_refused(alt):
+@pytest.mark.parametrize("words", ["", "too short"])
+def test_a_figure_without_description_is_refused(words):
     with pytest.raises(ValueError, match="must say what is shown"):
-        show(line, 1, alt=alt)
+        show(line, 1, words=words)
 
 
 def test_a_legend_below_names_the_lines_of_all_panels_once():
