@@ -224,7 +224,11 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
     else drawSoon();
   });
   for (const preset of form.querySelectorAll("[data-preset]"))
-    preset.addEventListener("click", () => { form.reset(); fill(preset.dataset.preset); reset(`${preset.textContent}: press Run.`); });
+    preset.addEventListener("click", () => {
+      HTMLFormElement.prototype.reset.call(form); // form.reset is the button of that name
+      fill(preset.dataset.preset);
+      reset(`${preset.textContent}: press Run.`);
+    });
   // For who wants the numbers: a promise of weights and outputs, rows of sixteen, and onsets.
   root.state = () => new Promise((resolve) => { waiting = resolve; worker.postMessage({ ask: "state" }); });
 

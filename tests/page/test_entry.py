@@ -20,7 +20,7 @@ LINEAR = functools.partial(VARIANCE, mean="linear")
 STUDENT = functools.partial(losses.student_t_nll, degrees=3.0)
 SETTINGS = {
     "one point": (VARIANCE, losses.gaussian_nll, 1, 0.1, "mean", 400),
-    "Fig. 4": (VARIANCE, losses.gaussian_nll, 20, 0.1, "mean", 2500),
+    "Fig. 4": (VARIANCE, losses.gaussian_nll, 20, 0.1, "mean", 900),
     "sum": (VARIANCE, losses.gaussian_nll, 20, 0.1, "sum", 300),
     "all inputs": (VARIANCE, losses.gaussian_nll, 256, 0.2, "mean", 60),
     "a floor": (FLOOR, losses.gaussian_nll, 3, 0.05, "sum", 300),
