@@ -358,7 +358,7 @@ run = ensemble.train(network, data, losses.${now.loss}, learning_rate=${now.rate
     root.querySelector(".kbe-table").hidden = !told.length;
     root.querySelector(".kbe-table tbody").replaceChildren(...rows.map((cells) => {
       const row = document.createElement("tr");
-      row.append(...cells.map((text, k) => Object.assign(document.createElement(k ? "td" : "th"), { textContent: text, scope: k ? "" : "row" })));
+      row.append(...cells.map((text, k) => Object.assign(document.createElement(k ? "td" : "th"), { textContent: text, ...(!k && { scope: "row" }) })));
       return row;
     }));
   }
