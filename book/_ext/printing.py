@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from docutils import nodes
@@ -15,7 +16,7 @@ def for_print(app: Any, doctree: nodes.document, page: str) -> None:
     if app.builder.format == "latex":
         _leave_out_folded(doctree)
         _let_tables_break(doctree)
-        _find_pictures_of_other_pages(doctree)
+        _find_pictures_of_other_pages(doctree, app.env.images)
 
 
 def _leave_out_folded(doctree: nodes.document) -> None:
@@ -28,10 +29,13 @@ def _leave_out_folded(doctree: nodes.document) -> None:
                 cell.remove(part)
 
 
-def _find_pictures_of_other_pages(doctree: nodes.document) -> None:
-    """All pictures lie beside the printed text; MyST-NB names those of another page as seen from the page."""
+def _find_pictures_of_other_pages(doctree: nodes.document, known: Container[str]) -> None:
+    """All pictures lie beside the printed text; MyST-NB names those of another page as seen from the page.
+
+    Sphinx puts there what it knows, by the name that it knows.
+    """
     for picture in doctree.findall(nodes.image):
-        if picture["uri"].startswith("../"):
+        if picture["uri"].startswith("../") and picture["uri"] not in known:
             picture["uri"] = picture["uri"].rpartition("/")[2]
 
 
