@@ -1,6 +1,6 @@
 # The two commands that matter: `make book` and `make test`. `make help` lists all.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 BIN := .venv/bin
 KBE := $(BIN)/python -m kbe
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
