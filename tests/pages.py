@@ -23,7 +23,9 @@ PAGES = Path(__file__).parents[1] / "_build" / "html"
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
 # Where there is no page, an address leads to 404.html, which knows its place only when it is served.
-NAMES = sorted(str(path.relative_to(PAGES)) for path in PAGES.rglob("*.html") if path.name != "404.html")
+# The theme leaves templates of its own in _static.
+NAMES = sorted(name for name in (str(path.relative_to(PAGES)) for path in PAGES.rglob("*.html"))
+               if name != "404.html" and not name.startswith("_static"))  # fmt: skip
 FEW = [name for name in NAMES if not name.startswith("_modules") or "density" in name]  # code looks like code
 EVERY = bool(os.environ.get("EVERY_LOOK"))
 TAKEN = [(name, look) for number, name in enumerate(NAMES if EVERY else FEW) for place, look in enumerate(LOOKS)
