@@ -46,10 +46,11 @@ INNER = {
 }  # handed tensors that other checked functions have made
 
 NO_JUNK = {
+    "Claim.judge.samples": {"an empty array"},  # undecided, for no members
     "Claim.judge_value.estimate": {"NaN", "infinity", "True"},  # what a measurement may be
-    "mixture_crps.target": {"a DataArray", "NaN", "infinity"},
+    "mixture_crps.target": {"a DataArray", "NaN", "infinity", "a fraction"},
     "mixture_crps.scale": {"a DataArray"},
-    "mixture_log_score.target": {"a DataArray", "NaN", "infinity"},
+    "mixture_log_score.target": {"a DataArray", "NaN", "infinity", "a fraction"},
     "mixture_log_score.scale": {"a DataArray"},
 }
 # Each call goes on where the last one ended, or takes the time.
