@@ -12,7 +12,9 @@ import nbformat
 import pytest
 import torch
 import xarray as xr
+from browsers import PROGRAM
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from xarray.structure import alignment
 
 ROOT = Path(__file__).parents[1]
@@ -82,3 +84,11 @@ def small_book(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "_build" / "html"
 
     return build
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as player:
+        started = player.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
+        yield started
+        started.close()

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsers import needs_browser, served
+from playwright.sync_api import Browser, Page
 
 PAGES = Path(__file__).parents[1] / "_build" / "html"
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
 # Where there is no page, an address leads to 404.html, which knows its place only when it is served.
 # The theme leaves templates of its own in _static.
@@ -30,16 +26,7 @@ FEW = [name for name in NAMES if not name.startswith("_modules") or "density" in
 EVERY = bool(os.environ.get("EVERY_LOOK"))
 TAKEN = [(name, look) for number, name in enumerate(NAMES if EVERY else FEW) for place, look in enumerate(LOOKS)
          if EVERY or name == "index.html" or number % len(LOOKS) == place]  # fmt: skip
-MISSING = "no Chromium or Chrome is installed (on Debian: apt-get install chromium)"
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as player:
-        started = player.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
-        yield started
-        started.close()
+pytestmark = needs_browser
 
 
 @pytest.fixture
@@ -82,21 +69,15 @@ def test_a_page_opened_from_the_disk(opened, name, look):
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[str]:
-    class Silent(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=PAGES)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def server() -> Iterator[str]:
+    with served(PAGES) as address:
+        yield address
 
 
 @pytest.mark.parametrize("name", ["index.html", "404.html", "search.html"])
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_page_that_is_served(opened, served, name, look):
-    page = opened(f"{served}/{name}", look)
+def test_a_page_that_is_served(opened, server, name, look):
+    page = opened(f"{server}/{name}", look)
     assert not faults_of_access(page)
     assert all(text.strip() for text in page.locator("h1").all_text_contents())
 

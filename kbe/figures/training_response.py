@@ -26,7 +26,8 @@ def step_errors(rates: np.ndarray, errors: Mapping[str, np.ndarray], orders: Map
         quartiles = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
         band(axes, rates, quartiles, color=f"C{k}", marker=MARKERS[k], linestyle="none", label=name)
         guide = quartiles[1, 0] * (np.asarray(rates) / rates[0]) ** orders[name]
-        axes.plot(rates, guide, linestyle=STYLES[k + 1], color=f"C{k}", label=f"slope {orders[name]}")
+        label = f"slope {orders[name]}" if orders[name] not in list(orders.values())[:k] else None
+        axes.plot(rates, guide, linestyle=STYLES[1], color="C5", linewidth=1, label=label)
     axes.set(xscale="log", yscale="log", xlabel=r"learning rate $\eta$", ylabel="relative error")
     axes.legend()
     courses = "; ".join(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import needs_browser, served
 from IPython.core.formatters import format_display_data
-from playwright.sync_api import sync_playwright
 
 from kbe.figures.moving import MovingFigure
 from kbe.figures.panels import Cells, Curve, Panel
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+pytestmark = needs_browser
 HEIGHTS = np.array([0.2, 0.5, 0.8])
 LEVEL = Curve("level", [0.0, 1], np.repeat(HEIGHTS[:, None], 2, 1))
 DOT = Curve("dot", [0.5], HEIGHTS[:, None] / 2, markers=True)
@@ -47,22 +43,8 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=serving.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{serving.server_port}"
-    serving.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as player:
-        started = player.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture

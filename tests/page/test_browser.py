@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from browsers import needs_browser, served
 
 from kbe.page import draws
 from kbe.training.compiled.layout import choose_graph
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+pytestmark = needs_browser
 SIZES = (1, 3, 5, 7, 20, 64, 256)
 # Two tabs at once each: neither may disturb the other.
 TABS = [
@@ -37,11 +33,6 @@ this.addEventListener("message", ({data}) => heard.push([data.said, data.epoch])
 SAYS = "words => document.querySelector('.kbe-status').textContent.startsWith(words)"
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The page without the book around it: its own markup, with the scripts beside it and a few draws."""
@@ -57,18 +48,8 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def addresses(folder):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {"disk": folder.as_uri(), "server": f"http://127.0.0.1:{server.server_port}"}
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as player:
-        started = player.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with served(folder) as address:
+        yield {"disk": folder.as_uri(), "server": address}
 
 
 @pytest.fixture(params=["disk", "server"])

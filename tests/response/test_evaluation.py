@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from modules import Recurrent
 from torch import nn
 
 from kbe import losses
@@ -49,15 +50,6 @@ class Fourier(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layer((x[:, self.order] @ self.map).cos())
-
-
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.LSTM(1, 2, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x[..., None])[0][:, -1]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from modules import Recurrent
 from torch import nn
 
 from kbe.training.calling import at_once, settled
@@ -33,15 +34,6 @@ def test_torch_is_as_wanted_and_then_as_it_was_after_an_error_too():
     assert all_of_torch() == before
     with settled(seed=3):
         assert torch.equal(torch.cat([first, second]), torch.rand(4, dtype=torch.float64))
-
-
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.LSTM(1, 3, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x[..., None])[0][:, -1]
 
 
 @pytest.mark.parametrize("make", [lambda: nn.Linear(4, 2), Recurrent], ids=["vectorised", "one by one"])
