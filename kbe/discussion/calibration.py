@@ -109,7 +109,8 @@ def crps(
     .. math:: \int (F(x) - [x \ge y])^2 dx = \mathrm E |X - y| - \tfrac12 \mathrm E |X - X'|
 
     with F the predicted distribution function, and X and X' drawn from it. It is in the unit of the target: the
-    absolute error where the scale is small or 0, so that one bad miss does not decide it, as it does a log score.
+    absolute error where the scale is small or 0, so that one bad miss does not decide it, as it does a log score. Where
+    a target or a prediction is not finite, as of an unstable network, it is NaN.
 
     Examples
     --------
